@@ -1,0 +1,16 @@
+"""What to do next, as chunks of actions.
+
+Owns: `Observation`, `ActionChunk`, the `Policy` protocol, ACT, Diffusion Policy, the scripted expert, chunk scheduling,
+demonstrations, training.
+
+Does not own: robots, cameras, kinematics (an expert speaks end-effector poses; the control path does the inverse
+kinematics).
+"""
+
+from __future__ import annotations
+
+from policy.action_chunk import ActionChunk, ActionSpace
+from policy.observation import Observation
+from policy.protocol import Policy
+
+__all__ = ["ActionChunk", "ActionSpace", "Observation", "Policy"]

@@ -1,0 +1,127 @@
+"""A short plan that is read by time: which action belongs to this instant, however late the plan arrived."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final, Literal, get_args
+
+import numpy as np
+
+from geometry.types import Array
+
+ActionSpace = Literal["ee_pose", "joint_position", "joint_delta"]
+ACTION_SIZE: Final = 7
+
+_Quaternion = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActionChunk:
+    """K actions at `stamp_ns + k * dt_ns`.
+
+    Attributes:
+        stamp_ns: Time of action 0 = capture time of the observation that the plan was made from [ns].
+        dt_ns: Time between actions [ns].
+        space: `ee_pose`: x, y, z [m], rotation vector [rad] (base_T_tcp), gripper opening. `joint_position`: six
+            angles [rad], gripper opening. `joint_delta`: six increments from action to action [rad], gripper opening.
+        actions: Shape (K, 7), K >= 1, read-only.
+
+    Raises:
+        ValueError: If the shape, the time step or the space cannot be used, naming it.
+    """
+
+    stamp_ns: int
+    dt_ns: int
+    space: ActionSpace
+    actions: Array
+
+    def __post_init__(self) -> None:
+        actions = np.array(self.actions, dtype=np.float64)
+        if actions.ndim != 2 or actions.shape[1] != ACTION_SIZE or len(actions) == 0:
+            raise ValueError(f"actions have shape {actions.shape}: expected (K, {ACTION_SIZE}) with K >= 1")
+        if self.dt_ns <= 0:
+            raise ValueError(f"dt_ns is {self.dt_ns}: expected > 0")
+        if self.space not in get_args(ActionSpace):
+            raise ValueError(f"space is {self.space!r}: expected one of {', '.join(get_args(ActionSpace))}")
+        actions.flags.writeable = False
+        object.__setattr__(self, "actions", actions)
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    @property
+    def end_ns(self) -> int:
+        """Time of the last action [ns]."""
+        return self.stamp_ns + (len(self.actions) - 1) * self.dt_ns
+
+    def sample(self, t_ns: int) -> Array:
+        """Return the action that belongs to a time.
+
+        Between two actions, positions, joints and the gripper are interpolated linearly and rotations along the
+        shortest arc (slerp). Before the first and after the last action, that action is returned.
+
+        Args:
+            t_ns: Time on the run clock [ns].
+
+        Returns:
+            Shape (7,), in the units of `space`; the rotation vector's angle is at most pi.
+
+        Raises:
+            ValueError: If the chunk holds increments: `to_absolute` must come first.
+        """
+        if self.space == "joint_delta":
+            raise ValueError("a joint_delta chunk has no absolute action: call to_absolute(joints at capture) first")
+        index, part = divmod(t_ns - self.stamp_ns, self.dt_ns)
+        if index < 0:
+            return self.actions[0].copy()
+        if index >= len(self.actions) - 1:
+            return self.actions[-1].copy()
+        u = part / self.dt_ns
+        before, after = self.actions[index], self.actions[index + 1]
+        action: Array = before + u * (after - before)
+        if self.space == "ee_pose":
+            action[3:6] = _slerp(before[3:6].tolist(), after[3:6].tolist(), u)
+        return action
+
+    def to_absolute(self, joint_positions_rad: Array) -> ActionChunk:
+        """Accumulate increments from the joint angles at capture, so that skipping past actions loses nothing.
+
+        Action k becomes `joint_positions_rad + sum of increments 0..k`. Chunks of other spaces are returned unchanged.
+
+        Args:
+            joint_positions_rad: Shape (6,), joint angles at `stamp_ns` [rad].
+        """
+        if self.space != "joint_delta":
+            return self
+        actions = self.actions.copy()
+        actions[:, :6] = np.asarray(joint_positions_rad, dtype=np.float64) + np.cumsum(actions[:, :6], axis=0)
+        return replace(self, space="joint_position", actions=actions)
+
+
+def _quaternion(rotvec: list[float]) -> _Quaternion:
+    x, y, z = rotvec
+    angle = math.sqrt(x * x + y * y + z * z)
+    # sin(a/2)/a tends to 1/2: the series keeps tiny rotations exact
+    scale = math.sin(0.5 * angle) / angle if angle > 1e-8 else 0.5 - angle * angle / 48.0
+    return x * scale, y * scale, z * scale, math.cos(0.5 * angle)
+
+
+def _slerp(rotvec_a: list[float], rotvec_b: list[float], u: float) -> tuple[float, float, float]:
+    """Shortest-arc interpolation in quaternions: tools that point down rotate by pi, where rotation vectors flip sign."""
+    ax, ay, az, aw = _quaternion(rotvec_a)
+    bx, by, bz, bw = _quaternion(rotvec_b)
+    dot = ax * bx + ay * by + az * bz + aw * bw
+    sign = -1.0 if dot < 0.0 else 1.0
+    dot = min(1.0, abs(dot))
+    if dot > 1.0 - 1e-10:
+        wa, wb = 1.0 - u, sign * u
+    else:
+        theta = math.acos(dot)
+        wa, wb = math.sin((1.0 - u) * theta) / math.sin(theta), sign * math.sin(u * theta) / math.sin(theta)
+    x, y, z, w = wa * ax + wb * bx, wa * ay + wb * by, wa * az + wb * bz, wa * aw + wb * bw
+    if w < 0.0:
+        x, y, z, w = -x, -y, -z, -w
+    norm = math.sqrt(x * x + y * y + z * z)
+    scale = 2.0 * math.atan2(norm, w) / norm if norm > 1e-12 else 2.0
+    return x * scale, y * scale, z * scale
