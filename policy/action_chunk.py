@@ -73,10 +73,9 @@ class ActionChunk:
         if self.space == "joint_delta":
             raise ValueError("a joint_delta chunk has no absolute action: call to_absolute(joints at capture) first")
         index, part = divmod(t_ns - self.stamp_ns, self.dt_ns)
-        if index < 0:
-            return self.actions[0].copy()
-        if index >= len(self.actions) - 1:
-            return self.actions[-1].copy()
+        if index < 0 or index >= len(self.actions) - 1:
+            edge: Array = self.actions[0 if index < 0 else -1].copy()
+            return edge
         u = part / self.dt_ns
         before, after = self.actions[index], self.actions[index + 1]
         action: Array = before + u * (after - before)
@@ -108,7 +107,7 @@ def _quaternion(rotvec: list[float]) -> _Quaternion:
 
 
 def _slerp(rotvec_a: list[float], rotvec_b: list[float], u: float) -> tuple[float, float, float]:
-    """Shortest-arc interpolation in quaternions: tools that point down rotate by pi, where rotation vectors flip sign."""
+    """Shortest arc, by quaternions: a tool that points down is rotated by pi, where rotation vectors flip their sign."""
     ax, ay, az, aw = _quaternion(rotvec_a)
     bx, by, bz, bw = _quaternion(rotvec_b)
     dot = ax * bx + ay * by + az * bz + aw * bw

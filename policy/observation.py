@@ -11,6 +11,9 @@ from geometry.pose import Pose
 from geometry.types import Array
 
 
+_SHAPES = {"joint_positions_rad": (6,), "object_position_m": (3,), "object_covariance_m2": (3, 3)}
+
+
 def read_only(values: Array, shape: tuple[int, ...], name: str) -> Array:
     """Copy values into a read-only float64 array of a known shape.
 
@@ -41,7 +44,7 @@ class Observation:
     stamp_ns: int
     joint_positions_rad: Array
     gripper_opening: float
-    base_T_tcp: Pose
+    base_T_tcp: Pose  # noqa: N815 - the frame names are the field's own spelling
     object_position_m: Array
     object_covariance_m2: Array
     object_visible_age_s: float
