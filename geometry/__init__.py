@@ -1,0 +1,15 @@
+"""Poses, cameras and the arithmetic between pixels and points.
+
+Owns: ``Pose`` (SE(3)), ``Camera`` (pinhole with distortion, and the scaled, cropped and letterboxed versions of
+itself), projection and back-projection, depth registration, the time-indexed pose buffer.
+
+Does not own: anything else of ours. It imports only numpy, scipy and OpenCV.
+"""
+
+from __future__ import annotations
+
+from .camera import Camera, letterbox_fit
+from .pose import Pose
+from .projection import deproject, project
+
+__all__ = ["Camera", "Pose", "deproject", "letterbox_fit", "project"]
