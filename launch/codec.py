@@ -1,0 +1,66 @@
+"""Canonical little-endian bytes of the output values: what is recorded and what the replay hash covers."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+
+from launch.control_path import Command
+from perception.detections import Detections
+from policy import ActionChunk
+from tracking import Tracks
+
+SPACES = ("ee_pose", "joint_position", "joint_delta")
+MODES = ("position", "velocity")
+
+
+def _little(array: Any, kind: str) -> bytes:
+    return np.ascontiguousarray(array, dtype=np.dtype(kind)).tobytes()
+
+
+def encode_detections(value: Detections, camera: int) -> bytes:
+    """Camera, sequence, stamp, count, then boxes, scores and classes."""
+    head = struct.pack("<iqqi", camera, value.sequence, value.stamp_ns, len(value))
+    return head + _little(value.boxes, "<f4") + _little(value.scores, "<f4") + _little(value.class_ids, "<i4")
+
+
+def encode_tracks(value: Tracks) -> bytes:
+    """Stamp, count, then ids, positions, velocities, covariances, classes, scores, states, stamps of the last sight."""
+    head = struct.pack("<qi", value.stamp_ns, len(value))
+    return head + b"".join((
+        _little(value.ids, "<i8"), _little(value.positions_m, "<f8"), _little(value.velocities_m_s, "<f8"),
+        _little(value.covariances, "<f8"), _little(value.class_ids, "<i4"), _little(value.scores, "<f4"),
+        _little(value.states, "u1"), _little(value.last_seen_ns, "<i8"), _little(value.detection_ids, "<i8"),
+    ))  # fmt: skip
+
+
+def encode_chunk(value: ActionChunk) -> bytes:
+    """Stamp, step, action space, shape, actions."""
+    rows, columns = value.actions.shape
+    head = struct.pack("<qqiii", value.stamp_ns, value.dt_ns, SPACES.index(value.space), rows, columns)
+    return head + _little(value.actions, "<f8")
+
+
+COMMAND = struct.Struct("<qqqiqqIi6d1d")
+COMMAND_DTYPE = np.dtype(
+    [
+        ("stamp_ns", "<i8"), ("photon_ns", "<i8"), ("chunk", "<i8"), ("camera", "<i4"), ("frame", "<i8"),
+        ("engine", "<i8"), ("interventions", "<u4"), ("mode", "<i4"), ("joints", "<f8", (6,)), ("gripper", "<f8"),
+    ]
+)  # fmt: skip
+
+
+def encode_command(value: Command, photon_ns: int, chunk: int, camera: int, frame: int, engine: int) -> bytes:
+    """Stamp, the photons, chunk and engine behind the command, what the governor changed, and the setpoint itself."""
+    setpoint = value.setpoint
+    return COMMAND.pack(
+        setpoint.stamp_ns, photon_ns, chunk, camera, frame, engine, value.interventions,
+        MODES.index(setpoint.mode), *(float(joint) for joint in setpoint.joints), setpoint.gripper_opening,
+    )  # fmt: skip
+
+
+def decode_command(payload: Any) -> Any:
+    """One recorded command as a structured row."""
+    return np.frombuffer(bytes(payload), dtype=COMMAND_DTYPE)[0]

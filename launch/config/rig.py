@@ -1,0 +1,115 @@
+"""What belongs to the hardware: cameras with where they sit, the arm, and where each figure came from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from geometry import Camera, Pose
+
+Vector3 = tuple[float, float, float]
+Joints6 = tuple[float, float, float, float, float, float]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of the tree: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+
+
+class PoseConfig(Section):
+    """A rigid transform: translation in metres and one of two rotations."""
+
+    translation_m: Vector3
+    quaternion_xyzw: tuple[float, float, float, float] | None = None
+    rotation_vector_rad: Vector3 | None = None
+
+    @model_validator(mode="after")
+    def _one_rotation(self) -> PoseConfig:
+        if self.quaternion_xyzw is not None and self.rotation_vector_rad is not None:
+            raise ValueError("give quaternion_xyzw or rotation_vector_rad, not both")
+        if self.quaternion_xyzw is not None and abs(float(np.linalg.norm(self.quaternion_xyzw)) - 1.0) > 1e-3:
+            raise ValueError(f"quaternion_xyzw has norm {np.linalg.norm(self.quaternion_xyzw):.4f}, expected 1")
+        if self.rotation_vector_rad is not None and float(np.linalg.norm(self.rotation_vector_rad)) > 2 * np.pi:
+            raise ValueError("rotation_vector_rad is longer than 2 pi: the unit is radians, not degrees")
+        return self
+
+    def pose(self) -> Pose:
+        """The transform as a `Pose`."""
+        translation = np.asarray(self.translation_m, dtype=np.float64)
+        if self.quaternion_xyzw is not None:
+            return Pose.from_quaternion(np.asarray(self.quaternion_xyzw, dtype=np.float64), translation)
+        rotvec = self.rotation_vector_rad or (0.0, 0.0, 0.0)
+        return Pose.from_rotvec(np.asarray(rotvec, dtype=np.float64), translation)
+
+
+class Intrinsics(Section):
+    """Pinhole intrinsics with Brown-Conrady distortion, for sources that do not report their own."""
+
+    width: Annotated[int, Field(gt=0)]
+    height: Annotated[int, Field(gt=0)]
+    fx: Positive
+    fy: Positive
+    cx: float
+    cy: float
+    distortion: tuple[float, ...] = ()
+
+    def camera(self) -> Camera:
+        """The intrinsics as a `Camera`."""
+        return Camera(**self.model_dump())
+
+
+class SourceConfig(Section):
+    """A camera's source: its registered name, and the keyword arguments of that source."""
+
+    type: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class CameraConfig(Section):
+    """One camera: where its frames come from and where it sits.
+
+    A camera on the gripper has `gripper_T_camera`, a fixed one has `base_T_camera`.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    source: SourceConfig
+    rate_hz: Annotated[float, Field(gt=0, le=1000)] = 30.0
+    gripper_T_camera: PoseConfig | None = None
+    base_T_camera: PoseConfig | None = None
+    intrinsics: Intrinsics | None = None
+    latency_ms: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _mounted_once(self) -> CameraConfig:
+        if self.gripper_T_camera is not None and self.base_T_camera is not None:
+            raise ValueError(f"camera {self.name} has both gripper_T_camera and base_T_camera: it sits in one place")
+        return self
+
+
+class ArmConfig(Section):
+    """The arm: its registered driver, model and address."""
+
+    type: str = "sim"
+    model: Literal["ur10e"] = "ur10e"
+    flange_T_gripper: PoseConfig = PoseConfig(translation_m=(0.0, 0.0, 0.145))
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class RigConfig(Section):
+    """A rig: cameras, arm, and the origin of each figure (which calibration, when)."""
+
+    name: str
+    cameras: Annotated[tuple[CameraConfig, ...], Field(min_length=1)]
+    arm: ArmConfig | None = None
+    provenance: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> RigConfig:
+        names = [camera.name for camera in self.cameras]
+        if len(set(names)) != len(names):
+            raise ValueError(f"cameras share a name: {', '.join(names)}")
+        return self

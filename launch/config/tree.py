@@ -1,0 +1,133 @@
+"""The tree of configuration below the rig: detector, localization, tracker, policy, control, task, budget, recording."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from launch.config.rig import Joints6, Positive, RigConfig, Section, Vector3
+
+
+class DetectorConfig(Section):
+    """The detector: its model in the store, its engine and its thresholds."""
+
+    type: Literal["yolo"] = "yolo"
+    model: str = "tabletop-yolov8n"
+    backend: Literal["onnxruntime"] = "onnxruntime"
+    threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.35
+    iou: Annotated[float, Field(ge=0, le=1)] = 0.5
+    max_detections: Annotated[int, Field(ge=1, le=1000)] = 50
+    sha256: str | None = Field(default=None, description="written on resolving: the model file that the run used")
+
+
+class LocalizeConfig(Section):
+    """Box and depth to a point: edge length of each class of object, where known."""
+
+    size_m: dict[str, Positive] = Field(default_factory=dict)
+
+
+class TrackerConfig(Section):
+    """Base-frame tracker: the figures a user tunes."""
+
+    confirm_hits: Annotated[int, Field(ge=1)] = 2
+    lost_s: Positive = 1.0
+    high_score: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class PolicyConfig(Section):
+    """The policy that plans action chunks."""
+
+    type: Literal["expert"] = "expert"
+    object_class: str = "red_cube"
+    replan_horizon_s: Positive = 1.0
+
+
+class ControlConfig(Section):
+    """Control loop: rate and the trajectory's limits per joint."""
+
+    rate_hz: Annotated[float, Field(ge=10, le=1000)] = 100.0
+    max_velocity_rad_s: Joints6 = (2.0, 2.0, 3.0, 3.0, 3.0, 3.0)
+    max_acceleration_rad_s2: Joints6 = (8.0, 8.0, 10.0, 12.0, 12.0, 12.0)
+    max_jerk_rad_s3: Joints6 = (150.0, 150.0, 200.0, 250.0, 250.0, 250.0)
+
+
+class GovernorConfig(Section):
+    """Safety governor, on by default: workspace of the gripper in `base`, limits, staleness, what to do at the end."""
+
+    enabled: bool = True
+    max_velocity_rad_s: Joints6 = (2.0944, 2.0944, 3.1416, 3.1416, 3.1416, 3.1416)
+    max_acceleration_rad_s2: Joints6 = (12.0, 12.0, 15.0, 20.0, 20.0, 20.0)
+    workspace_min_m: Vector3 = (-1.1, -0.8, 0.005)
+    workspace_max_m: Vector3 = (-0.25, 0.8, 1.2)
+    stale_after_ms: Positive = 2100.0
+
+
+class TaskConfig(Section):
+    """The reference task: pick the object, place it in the bin."""
+
+    type: Literal["pick_place"] = "pick_place"
+    bin_in_base_m: Vector3 = (-0.65, -0.45, 0.0)
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 40.0
+
+
+class SimConfig(Section):
+    """The simulated world."""
+
+    renderer: Literal["auto", "egl", "raycast"] = "auto"
+    cube_render_offset_m: Vector3 = (0.0, 0.0, 0.0)
+
+
+class RecordConfig(Section):
+    """What a run leaves behind."""
+
+    compression: Literal["zstd", "lz4"] = "zstd"
+    picture_strip: bool = True
+
+
+class BudgetConfig(Section):
+    """Budget in milliseconds: each stage's p99, the deadline of `reaction`, the limit of `command_age`."""
+
+    name: str = "none"
+    stages_ms: dict[str, Positive] = Field(default_factory=dict)
+    reaction_ms: Positive | None = None
+    command_age_ms: Positive | None = None
+    control_tick_ms: Positive | None = None
+
+
+class DelayConfig(Section):
+    """A stage's modelled duration."""
+
+    constant_ms: Annotated[float, Field(ge=0, le=60_000)]
+
+
+class ProfileConfig(Section):
+    """A latency profile: what each stage takes on the virtual clock. `measured` uses what it took on this machine."""
+
+    name: str = "nominal"
+    measured: bool = False
+    stages: dict[Literal["capture", "detect", "localize", "track", "plan", "ik", "send"], DelayConfig] = Field(
+        default_factory=dict
+    )
+
+
+class Config(Section):
+    """The whole of a run's configuration."""
+
+    name: str
+    seed: Annotated[int, Field(ge=0)] = 0
+    episodes: Annotated[int, Field(ge=1, le=100_000)] = 1
+    clock: Literal["virtual", "wall"] = "virtual"
+    rig: RigConfig
+    detector: DetectorConfig = DetectorConfig()
+    localize: LocalizeConfig = LocalizeConfig()
+    tracker: TrackerConfig = TrackerConfig()
+    policy: PolicyConfig = PolicyConfig()
+    control: ControlConfig = ControlConfig()
+    governor: GovernorConfig = GovernorConfig()
+    task: TaskConfig | None = None
+    sim: SimConfig = SimConfig()
+    record: RecordConfig = RecordConfig()
+    budget: BudgetConfig = BudgetConfig()
+    profile: ProfileConfig = ProfileConfig()

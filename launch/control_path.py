@@ -1,0 +1,131 @@
+"""One control tick: the time-matched action, inverse kinematics, jerk-limited trajectory, safety governor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from geometry import Pose
+from geometry.types import Array
+from launch.ledger import Outcome
+from policy import ActionChunk
+from robot.arm import JointCommand, RobotState
+from robot.governor import KINDS, SafetyGovernor, Verdict
+from robot.kinematics import Kinematics, Unreachable
+from robot.trajectory import JointTrajectory
+
+UNREACHABLE_BIT = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What goes to the arm, and what was changed on the way.
+
+    Attributes:
+        setpoint: The governed command.
+        interventions: Bit `k` is set if the governor's kind `KINDS[k]` acted; bit 31 if the pose was out of reach.
+        outcome: OK, HELD (nothing to execute), CLIPPED or STOPPED.
+        note: One line for a person, empty when nothing is worth saying.
+    """
+
+    setpoint: JointCommand
+    interventions: int
+    outcome: Outcome
+    note: str = ""
+
+
+class ControlPath:
+    """From the present chunk to a governed joint command, each control period.
+
+    Args:
+        kinematics: Forward and inverse kinematics of the arm, flange in `base`.
+        flange_T_tcp: Where the gripper's tool centre point sits on the flange.
+        trajectory: Jerk-limited follower.
+        governor: The last thing before the arm.
+        period_ns: Control period [ns].
+    """
+
+    def __init__(
+        self,
+        kinematics: Kinematics,
+        flange_T_tcp: Pose,
+        trajectory: JointTrajectory,
+        governor: SafetyGovernor,
+        period_ns: int,
+    ) -> None:
+        self._kinematics = kinematics
+        self._tcp_T_flange = flange_T_tcp.inverse()
+        self._trajectory = trajectory
+        self._governor = governor
+        self._period_ns = period_ns
+        self._joints: Array | None = None
+        self._gripper = 1.0
+        self._sampled: tuple[ActionChunk, int, Array] | None = None
+
+    def reset(self) -> None:
+        """Begin anew from the joints that the next state shows."""
+        self._joints = None
+        self._sampled = None
+        self._gripper = 1.0
+
+    def __call__(self, now_ns: int, chunk: ActionChunk | None, state: RobotState) -> Command:
+        """Make the command of this tick. Without a chunk, or past its end, the arm decelerates and holds."""
+        if self._joints is None:
+            self._joints = np.array(state.joint_positions_rad)
+            self._gripper = state.gripper_opening
+            self._trajectory.reset(self._joints)
+            self._governor.reset(self._joints)
+        dt_s = self._period_ns * 1e-9
+        note, bits = "", 0
+        target = None
+        if chunk is not None and now_ns <= chunk.end_ns:
+            try:
+                target = self._targets(chunk, now_ns)
+            except Unreachable as error:
+                note, bits = str(error), UNREACHABLE_BIT
+        if target is None:
+            joints, _velocity, _ = self._trajectory.step_hold(dt_s)
+            outcome = Outcome.HELD
+        else:
+            here, ahead, self._gripper = target
+            joints, _velocity, _ = self._trajectory.step(ahead, (ahead - here) / dt_s, dt_s)
+            self._joints = here
+            outcome = Outcome.OK
+        wanted = JointCommand(now_ns, "position", joints, self._gripper)
+        photon_ns = chunk.stamp_ns if chunk is not None else now_ns
+        return self._govern(wanted, state, now_ns, photon_ns, bits, outcome, note)
+
+    def _govern(  # noqa: PLR0913
+        self, wanted: JointCommand, state: RobotState, now_ns: int, photon_ns: int, bits: int, outcome: Outcome, note: str
+    ) -> Command:
+        verdict: Verdict = self._governor.check(wanted, state, now_ns, photon_ns)
+        for intervention in verdict.interventions:
+            bits |= 1 << KINDS.index(intervention.kind)
+        if verdict.stopped:
+            outcome = Outcome.STOPPED
+        elif verdict.interventions and outcome is Outcome.OK:
+            outcome = Outcome.CLIPPED
+        if verdict.interventions and not note:
+            note = str(verdict.interventions[0])
+        return Command(verdict.command, bits, outcome, note)
+
+    def _targets(self, chunk: ActionChunk, now_ns: int) -> tuple[Array, Array, float]:
+        """Joints at this tick and at the next, and the gripper's opening."""
+        assert self._joints is not None
+        cached = self._sampled
+        if cached is not None and cached[0] is chunk and cached[1] == now_ns:
+            here = cached[2]
+        else:
+            here = self._solve(chunk, now_ns, self._joints)[0]
+        ahead_ns = now_ns + self._period_ns
+        ahead, gripper = self._solve(chunk, ahead_ns, here)
+        self._sampled = (chunk, ahead_ns, ahead)
+        return here, ahead, gripper
+
+    def _solve(self, chunk: ActionChunk, t_ns: int, reference: Array) -> tuple[Array, float]:
+        action = chunk.sample(t_ns)
+        if chunk.space != "ee_pose":
+            return action[:6], float(action[6])
+        base_T_flange = Pose.from_rotvec(action[3:6], action[:3]) @ self._tcp_T_flange
+        return self._kinematics.nearest(base_T_flange, reference), float(action[6])

@@ -1,0 +1,185 @@
+"""The stages of a run as one object: what feeds what is in the schedulers, what each one does is in its own package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from geometry import Pose, PoseBuffer
+from launch.control_path import ControlPath
+from perception.detections import Detections
+from perception.detector import Detector
+from perception.frame import Frame
+from perception.localize import Localized, LocalizeParameters, localize
+from perception.visibility import Visibility
+from policy import ActionChunk, Observation, Policy
+from robot.arm import RobotState
+from robot.kinematics import Kinematics
+from tracking import BaseFrameTracker, Tracks, TrackState
+
+BUFFERED_STATES = 1024
+MAX_EXTRAPOLATION_NS = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Where a camera sits: on the gripper, fixed in `base`, or unknown (then points stay in the camera's frame)."""
+
+    gripper_T_camera: Pose | None = None
+    base_T_camera: Pose | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Localized detections with what the camera could see at that time."""
+
+    localized: Localized
+    visibility: Visibility | None
+
+
+class LocateStage:
+    """Boxes and depth to points in `base`, with the camera's pose at exposure time."""
+
+    def __init__(self, mounts: dict[str, Mount], arm: ArmModel | None, parameters: LocalizeParameters) -> None:
+        self._mounts = mounts
+        self._arm = arm
+        self._parameters = parameters
+        self._gripper = PoseBuffer(capacity=BUFFERED_STATES, max_extrapolation_ns=MAX_EXTRAPOLATION_NS)
+        self.last_state = -1
+
+    def reset(self) -> None:
+        """Forget the arm's poses."""
+        self._gripper.clear()
+
+    def __call__(self, detections: Detections, frame: Frame, new_states: Sequence[RobotState]) -> Placed:
+        """Place one frame's detections; `new_states` are the robot states since the last call, in order."""
+        for state in new_states:
+            self.last_state = state.sequence
+            if self._arm is not None:
+                self._gripper.push(state.stamp_ns, self._arm.base_T_tcp(state.joint_positions_rad))
+        mount = self._mounts[frame.camera_name]
+        if mount.gripper_T_camera is not None and self._arm is not None:
+            base_T_camera = self._gripper.at(frame.stamp_ns) @ mount.gripper_T_camera
+        else:
+            base_T_camera = mount.base_T_camera or Pose.identity()
+        localized = localize(detections, frame, base_T_camera, self._parameters)
+        return Placed(localized, Visibility(frame, base_T_camera) if frame.depth is not None else None)
+
+
+class PlanStage:
+    """Tracks and robot state to an observation, and the policy's chunk for it."""
+
+    def __init__(self, policy: Policy, arm: ArmModel, object_class: str) -> None:
+        self._policy = policy
+        self._arm = arm
+        self._object_class = object_class
+        self._states: list[RobotState] = []
+        self.last_state = -1
+
+    def reset(self) -> None:
+        """Forget the arm's states and the policy's own state."""
+        self._states.clear()
+        self._policy.reset()
+
+    def __call__(self, tracks: Tracks, new_states: Sequence[RobotState]) -> ActionChunk:
+        """Plan from what the photons of `tracks` showed, with the joints as they were then."""
+        for state in new_states:
+            self.last_state = state.sequence
+            self._states.append(state)
+        del self._states[:-BUFFERED_STATES]
+        past = [state for state in self._states if state.stamp_ns <= tracks.stamp_ns] or self._states[:1]
+        return self._policy.plan(self._observe(tracks, past[-1]))
+
+    def _observe(self, tracks: Tracks, state: RobotState) -> Observation:
+        position, covariance, unseen_s = np.full(3, np.nan), np.full((3, 3), np.nan), float("inf")
+        if self._object_class in tracks.class_names:
+            wanted = tracks.class_ids == tracks.class_names.index(self._object_class)
+            wanted &= tracks.states != TrackState.TENTATIVE
+            rows = np.flatnonzero(wanted)
+            if rows.size:  # the one seen last; of several the most certain, then the oldest identity
+                order = np.lexsort((tracks.ids[rows], -tracks.scores[rows], -tracks.last_seen_ns[rows]))
+                row = rows[order[0]]
+                position, covariance = tracks.positions_m[row], tracks.covariances[row, :3, :3]
+                unseen_s = (tracks.stamp_ns - int(tracks.last_seen_ns[row])) * 1e-9
+        return Observation(
+            stamp_ns=tracks.stamp_ns,
+            joint_positions_rad=state.joint_positions_rad,
+            gripper_opening=state.gripper_opening,
+            base_T_tcp=self._arm.base_T_tcp(state.joint_positions_rad),
+            object_position_m=np.array(position),
+            object_covariance_m2=np.array(covariance),
+            object_visible_age_s=unseen_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArmModel:
+    """The arm's kinematics with the gripper mounted."""
+
+    kinematics: Kinematics
+    flange_T_tcp: Pose
+
+    def base_T_tcp(self, joints: np.ndarray) -> Pose:  # type: ignore[type-arg]
+        """Pose of the gripper's tool centre point at joint angles [rad]."""
+        return self.kinematics.forward(joints) @ self.flange_T_tcp
+
+
+class Graph:
+    """All stages of a run. `plan` and `control` are absent where there is no arm (a recording of a camera alone)."""
+
+    def __init__(
+        self,
+        cameras: Sequence[str],
+        detector: Detector,
+        locate: LocateStage,
+        tracker: BaseFrameTracker,
+        plan: PlanStage | None,
+        control: ControlPath | None,
+        engine: int = 0,
+    ) -> None:
+        self.cameras = tuple(cameras)
+        self.locate = locate
+        self.engine = engine
+        self._detector = detector
+        self._tracker = tracker
+        self._plan = plan
+        self._control = control
+
+    @property
+    def has_arm(self) -> bool:
+        """Whether the graph ends in an arm."""
+        return self._control is not None
+
+    @property
+    def plan(self) -> PlanStage:
+        """The planning stage."""
+        assert self._plan is not None, "this graph has no policy"
+        return self._plan
+
+    @property
+    def control(self) -> ControlPath:
+        """The control stage."""
+        assert self._control is not None, "this graph has no arm"
+        return self._control
+
+    def detect(self, frame: Frame) -> Detections:
+        """Objects in a frame."""
+        return self._detector.detect(frame)
+
+    def track(self, localized: Localized, visibility: Visibility | None) -> Tracks:
+        """Identities over time."""
+        return self._tracker.update(localized, visibility)
+
+    def reset(self) -> None:
+        """Begin an episode."""
+        self._tracker.reset()
+        self.locate.reset()
+        if self._plan is not None:
+            self._plan.reset()
+        if self._control is not None:
+            self._control.reset()
+
+
+__all__ = ["ArmModel", "Graph", "LocateStage", "Mount", "Placed", "PlanStage"]

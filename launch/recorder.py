@@ -1,0 +1,94 @@
+"""Recording on a worker thread: the loops hand values over, messages and files are made off the hot path."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+from launch.bag.writer import BagWriter
+from launch.ledger import Ledger
+from perception.frame import Frame
+from robot.arm import RobotState
+
+QUEUE_LIMIT = 64
+
+
+class Recorder:
+    """Sink of an executor that writes a bag on a thread of its own, in the order of the calls.
+
+    Args:
+        writer: The bag to write.
+        blocking: Wait when the worker is behind (virtual clock), or drop and count (wall clock). A run that dropped
+            anything cannot be replayed, and says so.
+    """
+
+    def __init__(self, writer: BagWriter, *, blocking: bool) -> None:
+        self._writer = writer
+        self._blocking = blocking
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(QUEUE_LIMIT if blocking else 4096)
+        self._frames = threading.Semaphore(QUEUE_LIMIT)
+        self._error: BaseException | None = None
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._work, name="eyehand-recorder", daemon=True)
+        self._thread.start()
+
+    def frame(self, frame: Frame, now_ns: int) -> None:
+        """Record a frame; on the wall clock at most `QUEUE_LIMIT` wait in memory."""
+        if not self._frames.acquire(blocking=self._blocking):
+            self.dropped += 1
+            return
+
+        def write() -> None:
+            self._frames.release()
+            self._writer.write_frame(frame, now_ns)
+
+        self._put(write)
+
+    def state(self, state: RobotState, now_ns: int) -> None:
+        """Record a robot state."""
+        self._put(lambda: self._writer.write_joint_state(state, now_ns))
+
+    def output(self, stream: str, payload: bytes, now_ns: int) -> None:
+        """Record a row of an output stream."""
+        self._put(lambda: self._writer.write_bytes(stream, payload, now_ns))
+
+    def rows(self, ledger: Ledger, now_ns: int) -> None:
+        """Record the ledger's rows since the last call."""
+        rows = ledger.take()
+        if len(rows):
+            payload = rows.tobytes()
+            self._put(lambda: self._writer.write_bytes("ledger", payload, now_ns))
+
+    def text(self, topic: str, text: str, now_ns: int) -> None:
+        """Record a text, for example the resolved configuration."""
+        self._put(lambda: self._writer.write_text(topic, text, now_ns))
+
+    def close(self) -> None:
+        """Write what is queued and finish the bag.
+
+        Raises:
+            OSError: If writing failed, for example on a full disk.
+        """
+        self._queue.put(None)
+        self._thread.join()
+        self._writer.close()
+        if self._error is not None:
+            raise self._error
+
+    def _put(self, job: Callable[[], None]) -> None:
+        if self._error is not None:
+            raise self._error
+        try:
+            self._queue.put(job, block=self._blocking)
+        except queue.Full:
+            self.dropped += 1
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            if self._error is not None:
+                continue  # keep draining, so that nobody waits for a place
+            try:
+                job()
+            except BaseException as error:
+                self._error = error

@@ -1,0 +1,1 @@
+"""When each stage runs: on a number (`virtual`), on recorded rows (`replay`), on threads (`wall`)."""

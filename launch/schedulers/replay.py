@@ -1,0 +1,117 @@
+"""Re-executes recorded activations: the ledger's rows are the schedule, the bag's frames and robot states the inputs."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import Any
+
+from deploy.errors import BadInput
+from launch.executor import Executor
+from launch.ledger import Outcome, Rows, Stage, row_dict
+from launch.streams import OUTPUTS, OutputHash
+from perception.frame import Frame
+from robot.arm import RobotState
+
+
+class ReplayScheduler:
+    """Feeds an executor with recorded inputs and rows, and compares what comes out with what was recorded.
+
+    Args:
+        executor: Runs the stages of the graph that the recording's configuration describes.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._frames: dict[str, deque[Frame]] = {name: deque() for name in executor.graph.cameras}
+        self._states: deque[RobotState] = deque()
+        self._recorded: dict[str, deque[bytes]] = {name: deque() for name in OUTPUTS}
+        self._produced: dict[str, deque[bytes]] = {name: deque() for name in OUTPUTS}
+        self._compared = dict.fromkeys(OUTPUTS, 0)
+        self.recorded_hash = OutputHash()
+        self.difference: str | None = None
+
+    def frame(self, frame: Frame) -> None:
+        """A recorded frame, in log order."""
+        self._frames[frame.camera_name].append(frame)
+
+    def state(self, state: RobotState) -> None:
+        """A recorded robot state, in log order."""
+        self._states.append(state)
+
+    def recorded_output(self, stream: str, payload: bytes) -> None:
+        """A recorded row of an output stream."""
+        self.recorded_hash.update(stream, self.recorded_hash.rows[stream], payload)
+        self._recorded[stream].append(payload)
+        self._compare(stream)
+
+    def output(self, stream: str, payload: bytes) -> None:
+        """A row that the replay produced."""
+        self._produced[stream].append(payload)
+        self._compare(stream)
+
+    def rows(self, rows: Rows) -> None:
+        """Execute a block of rows."""
+        for row in rows:
+            self._execute(row)
+
+    def finish(self) -> None:
+        """Compare what is left: rows on one side only."""
+        for name in OUTPUTS:
+            left = len(self._recorded[name]), len(self._produced[name])
+            if any(left) and self.difference is None:
+                self.difference = f"{name}: {left[0]} recorded rows and {left[1]} replayed ones have no counterpart"
+
+    def _compare(self, stream: str) -> None:
+        recorded, produced = self._recorded[stream], self._produced[stream]
+        while recorded and produced:
+            if recorded.popleft() != produced.popleft() and self.difference is None:
+                self.difference = f"{stream} row {self._compared[stream]} differs"
+            self._compared[stream] += 1
+
+    def _execute(self, row: Any) -> None:
+        executor, now_ns = self._executor, int(row["now_ns"])
+        stage, outcome = Stage(int(row["stage"])), Outcome(int(row["outcome"]))
+        source, other, sequence = int(row["input"]), int(row["other"]), int(row["sequence"])
+        try:
+            if stage is Stage.CAPTURE:
+                executor.input_frame(self._next_frame(row), now_ns, int(row["modelled_ns"]), int(row["measured_ns"]))
+            elif stage is Stage.STATE:
+                executor.input_state(self._next_state(row), now_ns)
+            elif stage is Stage.EPISODE:
+                executor.episode(sequence, now_ns)
+            elif stage is Stage.DETECT:
+                executor.detect(now_ns, int(row["camera"]), source)
+            elif stage is Stage.LOCALIZE:
+                executor.localize(now_ns, source, other)
+            elif stage is Stage.TRACK:
+                executor.track(now_ns, source)
+            elif stage is Stage.PLAN:
+                executor.plan(now_ns, source, other)
+            elif stage is Stage.IK:
+                executor.control(now_ns, source, other)
+            elif stage is Stage.SEND:
+                executor.sent(executor.commands.get(source), now_ns, int(row["modelled_ns"]), int(row["measured_ns"]))
+        except KeyError as error:
+            raise BadInput(
+                f"the recording is not complete: row {int(row['order'])} ({stage.label}) consumes {error.args[0]}"
+            ) from error
+        except BadInput:
+            raise
+        except Exception:
+            if outcome is not Outcome.ERROR:  # where the stage failed in the recorded run too, it is the same behaviour
+                raise
+
+    def _next_frame(self, row: Any) -> Frame:
+        name = self._executor.graph.cameras[int(row["camera"])]
+        if not self._frames[name]:
+            raise BadInput(f"the recording lacks a frame of camera {name}: {row_dict(row)}")
+        frame = self._frames[name].popleft()
+        return replace(
+            frame, sequence=int(row["sequence"]), stamp_ns=int(row["photon_ns"]), received_ns=int(row["now_ns"])
+        )
+
+    def _next_state(self, row: Any) -> RobotState:
+        if not self._states:
+            raise BadInput(f"the recording lacks a robot state: {row_dict(row)}")
+        return replace(self._states.popleft(), sequence=int(row["sequence"]), stamp_ns=int(row["photon_ns"]))
