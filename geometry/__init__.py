@@ -10,6 +10,17 @@ from __future__ import annotations
 
 from .camera import Camera, letterbox_fit
 from .pose import Pose
+from .pose_buffer import PoseBuffer, PoseUnavailable
 from .projection import deproject, project
+from .registration import register_depth
 
-__all__ = ["Camera", "Pose", "deproject", "letterbox_fit", "project"]
+__all__ = [
+    "Camera",
+    "Pose",
+    "PoseBuffer",
+    "PoseUnavailable",
+    "deproject",
+    "letterbox_fit",
+    "project",
+    "register_depth",
+]

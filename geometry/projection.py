@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .camera import Camera
 from .types import Array
+
+Float = TypeVar("Float", np.float32, np.float64)
 
 NEWTON_STEPS = 30
 # Convergence of the undistorted direction; at a focal length of 1000 px this is 1e-9 px.
@@ -79,12 +82,16 @@ def deproject(pixels: npt.ArrayLike, depth_m: npt.ArrayLike, camera: Camera) -> 
     return points
 
 
-def distort(x: Array, y: Array, distortion: tuple[float, ...]) -> tuple[Array, Array]:
+def distort(
+    x: npt.NDArray[Float], y: npt.NDArray[Float], distortion: tuple[float, ...]
+) -> tuple[npt.NDArray[Float], npt.NDArray[Float]]:
     """Bend ideal directions (x, y) = (X / Z, Y / Z), shape (N,), as the lens does; NaN beyond the model's range."""
     k1, k2, p1, p2, k3 = _five(distortion)
     r2 = x * x + y * y
     radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    radial = np.where(r2 <= fold_radius_squared(distortion), radial, np.nan)
+    limit = fold_radius_squared(distortion)
+    if limit < math.inf:
+        radial[~(r2 <= limit)] = np.nan
     xy2 = 2.0 * x * y
     return x * radial + p1 * xy2 + p2 * (r2 + 2.0 * x * x), y * radial + p1 * (r2 + 2.0 * y * y) + p2 * xy2
 
