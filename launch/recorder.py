@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from launch.bag.writer import BagWriter
-from launch.ledger import Ledger
+from launch.ledger import Rows
 from perception.frame import Frame
 from robot.arm import RobotState
 
@@ -53,9 +53,8 @@ class Recorder:
         """Record a row of an output stream."""
         self._put(lambda: self._writer.write_bytes(stream, payload, now_ns))
 
-    def rows(self, ledger: Ledger, now_ns: int) -> None:
-        """Record the ledger's rows since the last call."""
-        rows = ledger.take()
+    def rows(self, rows: Rows, now_ns: int) -> None:
+        """Record a block of the ledger."""
         if len(rows):
             payload = rows.tobytes()
             self._put(lambda: self._writer.write_bytes("ledger", payload, now_ns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -12,9 +12,9 @@ from launch.config.rig import Joints6, Positive, RigConfig, Section, Vector3
 class DetectorConfig(Section):
     """The detector: its model in the store, its engine and its thresholds."""
 
-    type: Literal["yolo"] = "yolo"
+    type: str = "yolo"
     model: str = "tabletop-yolov8n"
-    backend: Literal["onnxruntime"] = "onnxruntime"
+    backend: str = "onnxruntime"
     threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.35
     iou: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -39,9 +39,10 @@ class TrackerConfig(Section):
 class PolicyConfig(Section):
     """The policy that plans action chunks."""
 
-    type: Literal["expert"] = "expert"
+    type: str = "expert"
     object_class: str = "red_cube"
     replan_horizon_s: Positive = 1.0
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class ControlConfig(Section):

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from launch.executor import Executor
-from launch.ledger import Outcome, Stage
-from launch.recorder import Recorder
+from launch.ledger import Outcome, Rows, Stage
 from launch.streams import Item
 from perception.frame import Frame
 from policy import ActionChunk
@@ -29,16 +28,6 @@ class VirtualCamera:
     capture: Callable[[int, int], Frame]
     period_ns: int
     offset_ns: int = 0
-
-
-@dataclass(slots=True)
-class Counters:
-    """What a run counts."""
-
-    frames: int = 0
-    dropped_frames: int = 0
-    commands: int = 0
-    notes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(order=True, slots=True)
@@ -58,7 +47,7 @@ class VirtualScheduler:
         cameras: One per camera of the graph, in its order.
         control_period_ns: Period of the control loop [ns].
         replan_horizon_ns: The next chunk is asked for when less than this is left of the present one [ns].
-        recorder: Gets the ledger's rows from time to time.
+        on_rows: Gets the ledger's rows and the present time, from time to time.
     """
 
     def __init__(  # noqa: PLR0913
@@ -69,7 +58,7 @@ class VirtualScheduler:
         cameras: list[VirtualCamera],
         control_period_ns: int,
         replan_horizon_ns: int,
-        recorder: Recorder | None = None,
+        on_rows: Callable[[Rows, int], None],
     ) -> None:
         self._executor = executor
         self._advance = advance
@@ -77,9 +66,9 @@ class VirtualScheduler:
         self._cameras = cameras
         self._control_period_ns = control_period_ns
         self._replan_horizon_ns = replan_horizon_ns
-        self._recorder = recorder
+        self._on_rows = on_rows
         self._frame_sequence = [0] * len(cameras)
-        self.counters = Counters()
+        self.notes: dict[str, int] = {}
         self.now_ns = 0
 
     def run_episode(self, index: int, timeout_ns: int, finished: Callable[[], bool]) -> None:
@@ -116,10 +105,7 @@ class VirtualScheduler:
         heapq.heappush(self._queue, _Event(at_ns, self._order, act))
 
     def _flush(self) -> None:
-        if self._recorder is not None:
-            self._recorder.rows(self._executor.ledger, self.now_ns)
-        else:
-            self._executor.ledger.take()
+        self._on_rows(self._executor.ledger.take(), self.now_ns)
 
     # -- camera -----------------------------------------------------------------------------------------------------
 
@@ -135,10 +121,7 @@ class VirtualScheduler:
         self._at(self.now_ns + source.period_ns, lambda: self._expose(camera))
 
     def _receive(self, camera: int, frame: Frame, delay_ns: int, measured_ns: int) -> None:
-        self.counters.frames += 1
         item = self._executor.input_frame(replace(frame, received_ns=self.now_ns), self.now_ns, delay_ns, measured_ns)
-        if self._waiting[camera] is not None:
-            self.counters.dropped_frames += 1
         self._waiting[camera] = item
         self._perceive()
 
@@ -203,7 +186,6 @@ class VirtualScheduler:
         state = self._executor.input_state(self._arm.read_state(), self.now_ns)
         chunk = self._chunk.sequence if self._chunk is not None else -1
         command = self._executor.control(self.now_ns, chunk, state.sequence)
-        self.counters.commands += 1
         if command.value.note and command.value.outcome is not Outcome.OK:
             self.note(command.value.note)
         self._at(command.published_ns, lambda: self._send(command))
@@ -222,4 +204,4 @@ class VirtualScheduler:
 
     def note(self, text: str) -> None:
         """Count a remark for the person who runs this."""
-        self.counters.notes[text] = self.counters.notes.get(text, 0) + 1
+        self.notes[text] = self.notes.get(text, 0) + 1

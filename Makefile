@@ -1,0 +1,43 @@
+# make demo          the reference task in simulation, from nothing (makes .venv)
+# make test          lint, types, import contract and tests
+# make test-pythons  the tests on each of Python 3.10, 3.11 and 3.12 that this machine has
+# make test-train    what needs torch, in an environment of its own
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGES := geometry perception tracking policy robot deploy launch
+
+.PHONY: demo test lint test-pythons test-train train-detector clean
+
+demo: $(VENV)/.demo
+	$(BIN)/eyehand run
+
+test: $(VENV)/.dev lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-pythons:
+	sh tests/pythons.sh
+
+test-train:
+	sh tests/train.sh
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 12); sys.exit(0 if ok else "eyehand needs Python 3.10 to 3.12, this is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cpu,sim]'
+	touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cpu,sim,realsense,viz,dev]'
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

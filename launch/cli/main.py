@@ -1,0 +1,149 @@
+"""Arguments of every command, and errors turned into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+EPILOG = """exit codes: 0 done, 1 the task failed, 2 the command or its input is wrong, 3 hardware or a dependency is missing"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The argument parser of `eyehand`."""
+    root = argparse.ArgumentParser(
+        prog="eyehand",
+        description="Perception to control in real time: RGB-D frames in, arm commands out, every millisecond accounted for.",
+        epilog=EPILOG,
+    )
+    root.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the pipeline: on the robot, or in simulation", epilog=EPILOG)
+    run.add_argument("config", nargs="?", default="sim_pick_place", metavar="CONFIG", help="file or packaged name")
+    _settings(run)
+    run.add_argument("--episodes", type=_at_least(1), metavar="N", help="episodes to run")
+    run.add_argument("--seed", type=_at_least(0), metavar="N", help="seed of the first scene")
+    run.add_argument("--clock", choices=("virtual", "wall"), help="simulated time, or real time")
+    run.add_argument("--profile", metavar="NAME", help="latency profile of the virtual clock: a name, a file or 'measured'")
+    run.add_argument(
+        "--min-success", type=_fraction, default=0.9, metavar="RATE", help="exit 1 below this success rate (0.9)"
+    )
+    _output(run, "folder of the new run (default: runs/NAME-TIME)")
+
+    replay = commands.add_parser("replay", help="run a recording through the pipeline again", epilog=EPILOG)
+    replay.add_argument("recording", metavar="RUN_OR_BAG", help="run folder, .mcap, rosbag2 folder, .db3 or ROS 1 .bag")
+    _settings(replay)
+    _output(replay, "folder for the replay's summary")
+
+    report = commands.add_parser("report", help="where the milliseconds of a run went", epilog=EPILOG)
+    report.add_argument("run", metavar="RUN", help="run folder")
+    report.add_argument("--modelled", action="store_true", help="stage durations of the latency profile, not the measured ones")
+    report.add_argument("--json", action="store_true", help="print one JSON object")
+
+    record = commands.add_parser("record", help="record the cameras of a configuration to a bag, without an arm", epilog=EPILOG)
+    record.add_argument("config", metavar="CONFIG", help="file or packaged name")
+    _settings(record)
+    record.add_argument("--frames", type=_at_least(1), metavar="N", help="stop after N frames of each camera")
+    _output(record, "folder of the new bag (default: runs/NAME-TIME)")
+
+    validate = commands.add_parser("validate", help="check a configuration without running it", epilog=EPILOG)
+    validate.add_argument("config", metavar="CONFIG", help="file or packaged name")
+    _settings(validate)
+
+    doctor = commands.add_parser("doctor", help="what this machine has, and what to do about what it lacks", epilog=EPILOG)
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+
+    train = commands.add_parser("train", help="train a model", epilog=EPILOG)
+    models = train.add_subparsers(dest="model", metavar="MODEL", required=True)
+    detector = models.add_parser("detector", help="a nano YOLO on rendered images", epilog=EPILOG)
+    detector.add_argument("--images", type=_at_least(10), default=2500, metavar="N", help="rendered images (2500)")
+    detector.add_argument("--epochs", type=_at_least(1), default=40, metavar="N", help="passes over them (40)")
+    detector.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="seed of scenes and training")
+    detector.add_argument("--out", required=True, metavar="DIR", help="folder of the new model")
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code.
+    """
+    options = parser().parse_args(arguments)
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"eyehand {version('eyehand')}")  # noqa: T201 - the command's output
+        return 0
+    if options.command is None:
+        parser().print_help()
+        return 2
+    from deploy.errors import EyehandError
+
+    try:
+        return _dispatch(options)
+    except EyehandError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except OSError as error:
+        return _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 2)
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    if options.command == "run":
+        from launch.cli import run as command
+    elif options.command == "replay":
+        from launch.cli import replay as command  # type: ignore[no-redef]
+    elif options.command == "report":
+        from launch.cli import report as command  # type: ignore[no-redef]
+    elif options.command == "record":
+        from launch.cli import record as command  # type: ignore[no-redef]
+    elif options.command == "validate":
+        from launch.cli import validate as command  # type: ignore[no-redef]
+    elif options.command == "doctor":
+        from launch.cli import doctor as command  # type: ignore[no-redef]
+    else:
+        from launch.cli import train as command  # type: ignore[no-redef]
+    return command.execute(options)
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"eyehand: {' '.join(message.split())}\n")
+    return code
+
+
+def _settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set", action="append", default=[], metavar="K=V", dest="assignments",
+        help="change a key of the configuration, for example detector.confidence=0.4; may be repeated",
+    )  # fmt: skip
+
+
+def _output(command: argparse.ArgumentParser, help_text: str) -> None:
+    command.add_argument("--out", metavar="DIR", help=help_text)
+    command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+class _at_least:  # noqa: N801 - argparse shows the name of a type in its errors
+    def __init__(self, least: int) -> None:
+        self._least = least
+        self.__name__ = f"whole number >= {least}"
+
+    def __call__(self, text: str) -> int:
+        value = int(text)
+        if value < self._least:
+            raise ValueError(text)
+        return value
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value

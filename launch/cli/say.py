@@ -1,0 +1,19 @@
+"""How commands speak: results on stdout, progress on stderr, tables through rich."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def progress(message: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(message + "\n")
+    sys.stderr.flush()
+
+
+def result(value: dict[str, Any]) -> None:
+    """One JSON object on stdout, on one line."""
+    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,145 @@
+"""From configuration to objects: detector, stages, graph; and the automatic choices, resolved so that a recording keeps them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from deploy.backend import Backend
+from deploy.errors import BadInput
+from deploy.model_store import ModelStore
+from geometry import Pose
+from geometry.types import Array
+from launch import plugins
+from launch.config import Config
+from launch.config.rig import ArmConfig, CameraConfig
+from launch.control_path import ControlPath
+from launch.graph import ArmModel, Graph, LocateStage, Mount, PlanStage
+from perception.detector import Detector
+from perception.localize import LocalizeParameters
+from policy import Policy
+from robot.governor import GovernorLimits, SafetyGovernor
+from robot.kinematics import Kinematics, Unreachable
+from robot.trajectory import JointTrajectory, TrajectoryLimits
+from tracking import BaseFrameTracker, TrackerParameters
+
+
+def resolve(config: Config) -> Config:
+    """Replace what is chosen automatically (threads, model file, renderer) by what was chosen, and check what can be checked.
+
+    Raises:
+        BadInput: If the model is not there or a pose of the task is out of reach.
+    """
+    model = ModelStore.default().find(config.detector.model)
+    threads = config.detector.threads
+    if threads == "auto":
+        threads = min(2, os.cpu_count() or 1)
+    sha256 = hashlib.sha256(model.onnx_path.read_bytes()).hexdigest()
+    config = config.model_copy(
+        update={"detector": config.detector.model_copy(update={"threads": threads, "sha256": sha256})}
+    )
+    if config.rig.arm is not None:
+        _check_reach(config, config.rig.arm)
+    return config
+
+
+def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None) -> Graph:
+    """Build the stages of a run.
+
+    Args:
+        config: Resolved configuration.
+        cameras: The cameras to serve; those of the rig by default.
+    """
+    cameras = tuple(config.rig.cameras if cameras is None else cameras)
+    detector, engine = build_detector(config)
+    arm = arm_model(config.rig.arm) if config.rig.arm is not None else None
+    mounts = {camera.name: _mount(camera) for camera in cameras}
+    locate = LocateStage(mounts, arm, LocalizeParameters(size_m=dict(config.localize.size_m)))
+    tracker = BaseFrameTracker(TrackerParameters(**config.tracker.model_dump()))
+    plan = control = None
+    if arm is not None:
+        plan = PlanStage(build_policy(config), arm, config.policy.object_class)
+        control = build_control(config, arm)
+    return Graph([camera.name for camera in cameras], detector, locate, tracker, plan, control, engine)
+
+
+def build_detector(config: Config) -> tuple[Detector, int]:
+    """Load the detector's model on its engine.
+
+    Returns:
+        The detector, and the first eight bytes of its engine's fingerprint as a number.
+    """
+    chosen = config.detector
+    model = ModelStore.default().find(chosen.model)
+    backend: Backend = plugins.build(
+        "backends", chosen.backend, "detector", path=model.onnx_path, threads=chosen.threads if chosen.threads != "auto" else 1
+    )
+    detector: Detector = plugins.build(
+        "detectors", chosen.type, "detector",
+        backend=backend, confidence=chosen.confidence, iou=chosen.iou, max_detections=chosen.max_detections,
+    )  # fmt: skip
+    digest = hashlib.sha256(backend.fingerprint.encode()).digest()
+    return detector, int.from_bytes(digest[:8], "little", signed=True)
+
+
+def build_policy(config: Config) -> Policy:
+    """Make the policy; the task's place is handed to it."""
+    options = dict(config.policy.options)
+    if config.task is not None:
+        options.setdefault("bin_in_base_m", config.task.bin_in_base_m)
+    policy: Policy = plugins.build("policies", config.policy.type, "policy.options", **options)
+    return policy
+
+
+def build_control(config: Config, arm: ArmModel) -> ControlPath:
+    """Make the control path: trajectory and governor with the configured limits."""
+    period_s = 1.0 / config.control.rate_hz
+    trajectory = JointTrajectory(
+        TrajectoryLimits(
+            velocity_rad_s=_row(config.control.max_velocity_rad_s),
+            acceleration_rad_s2=_row(config.control.max_acceleration_rad_s2),
+            jerk_rad_s3=_row(config.control.max_jerk_rad_s3),
+        )
+    )
+    wanted = config.governor
+    limits = GovernorLimits(
+        velocity_rad_s=_row(wanted.max_velocity_rad_s),
+        acceleration_rad_s2=_row(wanted.max_acceleration_rad_s2),
+        workspace_min_m=_row(wanted.workspace_min_m),
+        workspace_max_m=_row(wanted.workspace_max_m),
+        stale_after_ns=round(wanted.stale_after_ms * 1e6),
+    )
+    governor = SafetyGovernor(limits, arm.kinematics, period_s)
+    return ControlPath(arm.kinematics, arm.flange_T_tcp, trajectory, governor, round(1e9 * period_s))
+
+
+def arm_model(arm: ArmConfig) -> ArmModel:
+    """Kinematics of the arm with its gripper."""
+    return ArmModel(Kinematics(), arm.flange_T_gripper.pose())
+
+
+def _row(values: Sequence[float]) -> Array:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _mount(camera: CameraConfig) -> Mount:
+    return Mount(
+        camera.gripper_T_camera.pose() if camera.gripper_T_camera is not None else None,
+        camera.base_T_camera.pose() if camera.base_T_camera is not None else None,
+    )
+
+
+def _check_reach(config: Config, arm: ArmConfig) -> None:
+    """The tool must be able to point down over the bin."""
+    if config.task is None:
+        return
+    model = arm_model(arm)
+    x, y, z = config.task.bin_in_base_m
+    over_bin = Pose.from_rotvec(np.array([np.pi, 0.0, 0.0]), np.array([x, y, z + 0.25]))
+    try:
+        model.kinematics.nearest(over_bin @ model.flange_T_tcp.inverse(), np.array([0.0, -1.4, 1.9, -2.07, -1.57, 0.0]))
+    except Unreachable as error:
+        raise BadInput(f"task.bin_in_base_m: {error}") from error
