@@ -107,7 +107,7 @@ def _quaternion(rotvec: list[float]) -> _Quaternion:
 
 
 def _slerp(rotvec_a: list[float], rotvec_b: list[float], u: float) -> tuple[float, float, float]:
-    """Shortest arc, by quaternions: a tool that points down is rotated by pi, where rotation vectors flip their sign."""
+    """Shortest arc, by quaternions: a tool that points down is turned by pi, where rotation vectors flip their sign."""
     ax, ay, az, aw = _quaternion(rotvec_a)
     bx, by, bz, bw = _quaternion(rotvec_b)
     dot = ax * bx + ay * by + az * bz + aw * bw

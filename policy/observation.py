@@ -10,7 +10,6 @@ import numpy as np
 from geometry.pose import Pose
 from geometry.types import Array
 
-
 _SHAPES = {"joint_positions_rad": (6,), "object_position_m": (3,), "object_covariance_m2": (3, 3)}
 
 
@@ -44,7 +43,7 @@ class Observation:
     stamp_ns: int
     joint_positions_rad: Array
     gripper_opening: float
-    base_T_tcp: Pose  # noqa: N815 - the frame names are the field's own spelling
+    base_T_tcp: Pose  # noqa: N815 - frame names
     object_position_m: Array
     object_covariance_m2: Array
     object_visible_age_s: float
