@@ -10,5 +10,26 @@ from __future__ import annotations
 
 from deploy.backend import Backend, IoSpec, Tensor, TensorSpec
 from deploy.errors import BadInput, EyehandError, Missing, require
+from deploy.latency import StageLatency, summarize
+from deploy.latency_table import latency_table
+from deploy.model_store import Model, ModelStore
+from deploy.onnxruntime_backend import OnnxRuntimeBackend
+from deploy.ring import RowRing
 
-__all__ = ["Backend", "BadInput", "EyehandError", "IoSpec", "Missing", "Tensor", "TensorSpec", "require"]
+__all__ = [
+    "Backend",
+    "BadInput",
+    "EyehandError",
+    "IoSpec",
+    "Missing",
+    "Model",
+    "ModelStore",
+    "OnnxRuntimeBackend",
+    "RowRing",
+    "StageLatency",
+    "Tensor",
+    "TensorSpec",
+    "latency_table",
+    "require",
+    "summarize",
+]
