@@ -39,8 +39,7 @@ class ControlPath:
     """From the present chunk to a governed joint command, each control period.
 
     Args:
-        kinematics: Forward and inverse kinematics of the arm, flange in `base`.
-        flange_T_tcp: Where the gripper's tool centre point sits on the flange.
+        kinematics: Forward and inverse kinematics of the arm with its gripper.
         trajectory: Jerk-limited follower.
         governor: The last thing before the arm.
         period_ns: Control period [ns].
@@ -49,13 +48,11 @@ class ControlPath:
     def __init__(
         self,
         kinematics: Kinematics,
-        flange_T_tcp: Pose,
         trajectory: JointTrajectory,
         governor: SafetyGovernor,
         period_ns: int,
     ) -> None:
         self._kinematics = kinematics
-        self._tcp_T_flange = flange_T_tcp.inverse()
         self._trajectory = trajectory
         self._governor = governor
         self._period_ns = period_ns
@@ -127,5 +124,5 @@ class ControlPath:
         action = chunk.sample(t_ns)
         if chunk.space != "ee_pose":
             return action[:6], float(action[6])
-        base_T_flange = Pose.from_rotvec(action[3:6], action[:3]) @ self._tcp_T_flange
-        return self._kinematics.nearest(base_T_flange, reference), float(action[6])
+        base_T_tcp = Pose.from_rotvec(action[3:6], action[:3])
+        return self._kinematics.joints(base_T_tcp, reference), float(action[6])

@@ -42,7 +42,7 @@ class Placed:
 class LocateStage:
     """Boxes and depth to points in `base`, with the camera's pose at exposure time."""
 
-    def __init__(self, mounts: dict[str, Mount], arm: ArmModel | None, parameters: LocalizeParameters) -> None:
+    def __init__(self, mounts: dict[str, Mount], arm: Kinematics | None, parameters: LocalizeParameters) -> None:
         self._mounts = mounts
         self._arm = arm
         self._parameters = parameters
@@ -58,7 +58,7 @@ class LocateStage:
         for state in new_states:
             self.last_state = state.sequence
             if self._arm is not None:
-                self._gripper.push(state.stamp_ns, self._arm.base_T_tcp(state.joint_positions_rad))
+                self._gripper.push(state.stamp_ns, self._arm.tcp(state.joint_positions_rad))
         mount = self._mounts[frame.camera_name]
         if mount.gripper_T_camera is not None and self._arm is not None:
             base_T_camera = self._gripper.at(frame.stamp_ns) @ mount.gripper_T_camera
@@ -71,7 +71,7 @@ class LocateStage:
 class PlanStage:
     """Tracks and robot state to an observation, and the policy's chunk for it."""
 
-    def __init__(self, policy: Policy, arm: ArmModel, object_class: str) -> None:
+    def __init__(self, policy: Policy, arm: Kinematics, object_class: str) -> None:
         self._policy = policy
         self._arm = arm
         self._object_class = object_class
@@ -90,7 +90,8 @@ class PlanStage:
             self._states.append(state)
         del self._states[:-BUFFERED_STATES]
         past = [state for state in self._states if state.stamp_ns <= tracks.stamp_ns] or self._states[:1]
-        return self._policy.plan(self._observe(tracks, past[-1]))
+        chunk = self._policy.plan(self._observe(tracks, past[-1]))
+        return chunk.to_absolute(past[-1].joint_positions_rad)
 
     def _observe(self, tracks: Tracks, state: RobotState) -> Observation:
         position, covariance, unseen_s = np.full(3, np.nan), np.full((3, 3), np.nan), float("inf")
@@ -107,23 +108,11 @@ class PlanStage:
             stamp_ns=tracks.stamp_ns,
             joint_positions_rad=state.joint_positions_rad,
             gripper_opening=state.gripper_opening,
-            base_T_tcp=self._arm.base_T_tcp(state.joint_positions_rad),
+            base_T_tcp=self._arm.tcp(state.joint_positions_rad),
             object_position_m=np.array(position),
             object_covariance_m2=np.array(covariance),
             object_visible_age_s=unseen_s,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ArmModel:
-    """The arm's kinematics with the gripper mounted."""
-
-    kinematics: Kinematics
-    flange_T_tcp: Pose
-
-    def base_T_tcp(self, joints: np.ndarray) -> Pose:  # type: ignore[type-arg]
-        """Pose of the gripper's tool centre point at joint angles [rad]."""
-        return self.kinematics.forward(joints) @ self.flange_T_tcp
 
 
 class Graph:
@@ -180,6 +169,3 @@ class Graph:
             self._plan.reset()
         if self._control is not None:
             self._control.reset()
-
-
-__all__ = ["ArmModel", "Graph", "LocateStage", "Mount", "Placed", "PlanStage"]

@@ -17,7 +17,7 @@ from launch import plugins
 from launch.config import Config
 from launch.config.rig import ArmConfig, CameraConfig
 from launch.control_path import ControlPath
-from launch.graph import ArmModel, Graph, LocateStage, Mount, PlanStage
+from launch.graph import Graph, LocateStage, Mount, PlanStage
 from perception.detector import Detector
 from perception.localize import LocalizeParameters
 from policy import Policy
@@ -94,7 +94,7 @@ def build_policy(config: Config) -> Policy:
     return policy
 
 
-def build_control(config: Config, arm: ArmModel) -> ControlPath:
+def build_control(config: Config, arm: Kinematics) -> ControlPath:
     """Make the control path: trajectory and governor with the configured limits."""
     period_s = 1.0 / config.control.rate_hz
     trajectory = JointTrajectory(
@@ -112,13 +112,13 @@ def build_control(config: Config, arm: ArmModel) -> ControlPath:
         workspace_max_m=_row(wanted.workspace_max_m),
         stale_after_ns=round(wanted.stale_after_ms * 1e6),
     )
-    governor = SafetyGovernor(limits, arm.kinematics, period_s)
-    return ControlPath(arm.kinematics, arm.flange_T_tcp, trajectory, governor, round(1e9 * period_s))
+    governor = SafetyGovernor(limits, arm, period_s)
+    return ControlPath(arm, trajectory, governor, round(1e9 * period_s))
 
 
-def arm_model(arm: ArmConfig) -> ArmModel:
+def arm_model(arm: ArmConfig) -> Kinematics:
     """Kinematics of the arm with its gripper."""
-    return ArmModel(Kinematics(), arm.flange_T_gripper.pose())
+    return Kinematics(flange_T_tcp=arm.flange_T_gripper.pose())
 
 
 def _row(values: Sequence[float]) -> Array:
@@ -140,6 +140,6 @@ def _check_reach(config: Config, arm: ArmConfig) -> None:
     x, y, z = config.task.bin_in_base_m
     over_bin = Pose.from_rotvec(np.array([np.pi, 0.0, 0.0]), np.array([x, y, z + 0.25]))
     try:
-        model.kinematics.nearest(over_bin @ model.flange_T_tcp.inverse(), np.array([0.0, -1.4, 1.9, -2.07, -1.57, 0.0]))
+        model.joints(over_bin, np.array([0.0, -1.4, 1.9, -2.07, -1.57, 0.0]))
     except Unreachable as error:
         raise BadInput(f"task.bin_in_base_m: {error}") from error
