@@ -1,0 +1,192 @@
+"""Turns sampled targets into motion that respects the velocity, acceleration and jerk limits of every joint.
+
+Method: at every control tick a new time-optimal, jerk-limited trajectory is made from the present motion to the target
+(L. Berscheid and T. Kroeger, "Jerk-limited Real-time Trajectory Generation with Arbitrary Target States", RSS 2021; the
+ruckig library), and one tick of it is taken. The target moves: aiming at where it is now leaves the arm behind by as
+much as the time that it needs, so the aim is the point where the target will be when the arm can be there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import ruckig
+
+from deploy.errors import BadInput
+from geometry.types import Array
+from robot.kinematics.limits import JointLimits
+
+_JOINTS: Final = 6
+# aims that are refined until the arm can meet the moving target there; two are nearly always enough
+_AIMS: Final = 4
+# a target is not extrapolated further than this [s]: beyond, its velocity says nothing about where it will be
+_FURTHEST_S: Final = 1.0
+# ruckig refuses a target velocity at its limit when rounding puts it beyond
+_INSIDE: Final = 0.999
+
+Motion = tuple[Array, Array, Array]
+
+
+class JointTrajectory:
+    """Motion of six joints that follows a target which is given anew at every control tick."""
+
+    def __init__(self, limits: JointLimits, horizon_s: float = 0.08) -> None:
+        """Prepare the generator; `reset` must come before the first step.
+
+        Args:
+            limits: Limits that the motion keeps. Where a governor guards the same arm, give `limits.scaled(0.8)` here.
+            horizon_s: Shortest time in which a deviation from the target is taken back [s]. Shorter follows corners of
+                the target more closely, longer smooths them; below about 50 ms the motion chatters.
+        """
+        self._limits = limits
+        self._horizon_s = horizon_s
+        self._otg: Any = ruckig.Ruckig(_JOINTS)
+        self._plan: Any = ruckig.Trajectory(_JOINTS)
+        self._input: Any = ruckig.InputParameter(_JOINTS)
+        self._input.max_velocity = list(limits.velocity_rad_s)
+        self._input.max_acceleration = list(limits.acceleration_rad_s2)
+        self._input.max_jerk = list(limits.jerk_rad_s3)
+        self._q: list[float] | None = None
+        self._v = [0.0] * _JOINTS
+        self._a = [0.0] * _JOINTS
+
+    def reset(
+        self, joint_positions_rad: Sequence[float] | Array, velocities_rad_s: Sequence[float] | Array = ()
+    ) -> None:
+        """Start from where the arm is.
+
+        Args:
+            joint_positions_rad: Shape (6,) [rad].
+            velocities_rad_s: Shape (6,) [rad/s]; at rest if empty.
+
+        Raises:
+            deploy.errors.BadInput: If a value is missing or not finite.
+        """
+        position, velocity = (
+            list(map(float, joint_positions_rad)),
+            list(map(float, velocities_rad_s)) or [0.0] * _JOINTS,
+        )
+        if len(position) != _JOINTS or len(velocity) != _JOINTS or not math.isfinite(sum(position) + sum(velocity)):
+            raise BadInput(
+                f"trajectory cannot start at {position} rad, {velocity} rad/s: expected {_JOINTS} finite values"
+            )
+        self._q, self._v, self._a = position, velocity, [0.0] * _JOINTS
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `reset` has been called."""
+        return self._q is not None
+
+    def step(self, target_q: Sequence[float] | Array, target_v: Sequence[float] | Array, dt: float) -> Motion:
+        """Advance by one tick towards a target.
+
+        Args:
+            target_q: Shape (6,), where the joints should be at the end of this tick [rad]; clamped to the limits.
+            target_v: Shape (6,), how fast the target moves then [rad/s]; clamped to the limits, and to what can stop
+                before the joint's end.
+            dt: Length of the tick [s].
+
+        Returns:
+            Position [rad], velocity [rad/s] and acceleration [rad/s^2] at the end of the tick, each of shape (6,).
+
+        Raises:
+            deploy.errors.BadInput: If the target is not finite; the motion is left as it was: `step_hold` can follow.
+        """
+        position, velocity = [float(q) for q in target_q], [float(v) for v in target_v]
+        if len(position) != _JOINTS or len(velocity) != _JOINTS or not math.isfinite(sum(position) + sum(velocity)):
+            raise BadInput(
+                f"trajectory target {position} rad, {velocity} rad/s: expected {_JOINTS} finite values of each"
+            )
+        self._load_state(ruckig.ControlInterface.Position)
+        lead = max(self._horizon_s, dt)
+        found = False
+        for _ in range(_AIMS):
+            found = self._aim(position, velocity, lead - dt, lead)
+            if not found or self._plan.duration <= lead + 1e-9 or lead >= _FURTHEST_S:
+                break
+            lead = min(self._plan.duration, _FURTHEST_S)
+        if not (found and self._stays_inside()):
+            # stopping at the target needs no run-up, so nothing swings past a joint's end
+            found = self._aim(position, [0.0] * _JOINTS, 0.0, None) and self._stays_inside()
+        return self._take(dt) if found else self.step_hold(dt)
+
+    def step_hold(self, dt: float) -> Motion:
+        """Advance by one tick of braking; at rest it stays where it is.
+
+        Args:
+            dt: Length of the tick [s].
+
+        Returns:
+            As `step`.
+        """
+        self._load_state(ruckig.ControlInterface.Velocity)
+        self._input.target_velocity = [0.0] * _JOINTS
+        self._input.minimum_duration = None
+        self._input.synchronization = ruckig.Synchronization.No
+        if not self._calculate():
+            raise RuntimeError(
+                f"no braking motion from {self._q} rad, {self._v} rad/s, {self._a} rad/s^2: reset the motion"
+            )
+        return self._take(dt)
+
+    def _load_state(self, interface: Any) -> None:
+        if self._q is None:
+            raise RuntimeError("trajectory has no start: call reset with the arm's joint angles first")
+        self._input.control_interface = interface
+        self._input.current_position = self._q
+        self._input.current_velocity = self._v
+        self._input.current_acceleration = self._a
+
+    def _aim(self, position: list[float], velocity: list[float], ahead_s: float, duration_s: float | None) -> bool:
+        """Plan to meet the target `ahead_s` after the tick; whether a plan was found."""
+        goal: list[float] = []
+        speed: list[float] = []
+        limits = self._limits
+        for q, v, low, high, fastest, acceleration in zip(
+            position,
+            velocity,
+            limits.lower_rad,
+            limits.upper_rad,
+            limits.velocity_rad_s,
+            limits.acceleration_rad_s2,
+            strict=True,
+        ):
+            at = min(max(q + v * ahead_s, low), high)
+            # half of the distance that is left for stopping, or for the run-up
+            allowed = min(fastest * _INSIDE, math.sqrt(acceleration * min(at - low, high - at)))
+            goal.append(at)
+            speed.append(min(max(v, -allowed), allowed))
+        self._input.target_position = goal
+        self._input.target_velocity = speed
+        self._input.minimum_duration = duration_s
+        self._input.synchronization = ruckig.Synchronization.Time
+        if self._calculate():
+            return True
+        # stretching every joint to the slowest one's time has no solution for some states; each on its own has
+        self._input.minimum_duration = None
+        self._input.synchronization = ruckig.Synchronization.No
+        return self._calculate()
+
+    def _calculate(self) -> bool:
+        try:
+            result = self._otg.calculate(self._input, self._plan)
+        except ruckig.RuckigError:
+            return False
+        return result in (ruckig.Result.Working, ruckig.Result.Finished)
+
+    def _stays_inside(self) -> bool:
+        """Whether the whole plan stays between the joints' ends, or comes back from where it already is."""
+        assert self._q is not None
+        for extrema, q, low, high in zip(
+            self._plan.position_extrema, self._q, self._limits.lower_rad, self._limits.upper_rad, strict=True
+        ):
+            if extrema.max > max(high, q) + 1e-9 or extrema.min < min(low, q) - 1e-9:
+                return False
+        return True
+
+    def _take(self, dt: float) -> Motion:
+        self._q, self._v, self._a = self._plan.at_time(dt)
+        return np.array(self._q), np.array(self._v), np.array(self._a)

@@ -1,0 +1,115 @@
+"""What the governor says about a command: what it changed, why, what was asked and what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from robot.arm import JointCommand
+
+InterventionKind = Literal[
+    "position",
+    "velocity",
+    "acceleration",
+    "gripper",
+    "workspace_x",
+    "workspace_y",
+    "workspace_z",
+    "arm_height",
+    "stale",
+    "non_finite",
+    "jump",
+    "following",
+    "latched",
+]
+# the order is the code of a kind in recordings: append only
+INTERVENTION_KINDS: Final[tuple[InterventionKind, ...]] = (
+    "position",
+    "velocity",
+    "acceleration",
+    "gripper",
+    "workspace_x",
+    "workspace_y",
+    "workspace_z",
+    "arm_height",
+    "stale",
+    "non_finite",
+    "jump",
+    "following",
+    "latched",
+)
+
+_UNITS: Final[dict[InterventionKind, str]] = {
+    "position": "rad",
+    "velocity": "rad/s",
+    "acceleration": "rad/s^2",
+    "gripper": "",
+    "workspace_x": "m",
+    "workspace_y": "m",
+    "workspace_z": "m",
+    "arm_height": "m",
+    "stale": "s",
+    "non_finite": "",
+    "jump": "rad",
+    "following": "rad",
+    "latched": "",
+}
+
+_WHY: Final[dict[InterventionKind, str]] = {
+    "position": "clipped to the joint's range",
+    "velocity": "clipped to the joint's speed",
+    "acceleration": "clipped to the joint's acceleration",
+    "gripper": "clipped to 0..1",
+    "workspace_x": "held: the tool would leave the workspace along x",
+    "workspace_y": "held: the tool would leave the workspace along y",
+    "workspace_z": "held: the tool would leave the workspace along z (the table or the ceiling)",
+    "arm_height": "held: the arm would come too near to the table",
+    "stale": "held: the photons behind the command are too old",
+    "non_finite": "stopped: the command is not a number",
+    "jump": "stopped: the command is too far from the one before",
+    "following": "stopped: the arm is not where it was sent",
+    "latched": "held: stopped before; call reset once the cause is gone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """One change that the governor made.
+
+    Attributes:
+        kind: What was violated.
+        joint: Index of the joint, or -1 if it concerns no single one.
+        requested: What was asked for, in the unit of the kind (rad, rad/s, rad/s^2, m, s).
+        allowed: What is allowed, in the same unit.
+    """
+
+    kind: InterventionKind
+    joint: int
+    requested: float
+    allowed: float
+
+    def describe(self) -> str:
+        """One line for people: where, what was asked, what is allowed, and what was done."""
+        where = f"joint {self.joint}" if self.joint >= 0 else "command"
+        unit = _UNITS[self.kind]
+        space = " " if unit else ""
+        return (
+            f"{where}: {self.kind} {self.requested:.4g}{space}{unit} against {self.allowed:.4g}{space}{unit}, "
+            f"{_WHY[self.kind]}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The command that may be sent.
+
+    Attributes:
+        command: Safe to send.
+        interventions: What was changed and why; empty if the command passed as it was.
+        stopped: Whether the command was replaced by a decelerating hold. What makes the commands should then start over
+            from `command.joints`.
+    """
+
+    command: JointCommand
+    interventions: tuple[Intervention, ...]
+    stopped: bool
