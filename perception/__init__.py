@@ -9,8 +9,23 @@ Does not own: track state, clocks.
 from __future__ import annotations
 
 from perception.detections import Detections
+from perception.detector import Detector, YoloDetector
 from perception.frame import Frame
+from perception.letterbox import Letterbox
 from perception.localize import FrameId, Localized
+from perception.nms import iou, nms
 from perception.source import Source, SourceStalled
 
-__all__ = ["Detections", "Frame", "FrameId", "Localized", "Source", "SourceStalled"]
+__all__ = [
+    "Detections",
+    "Detector",
+    "Frame",
+    "FrameId",
+    "Letterbox",
+    "Localized",
+    "Source",
+    "SourceStalled",
+    "YoloDetector",
+    "iou",
+    "nms",
+]
