@@ -242,12 +242,12 @@ def _check_translation(translation: npt.ArrayLike) -> Array:
 def _valid_rotation(matrix: Array) -> Array:
     """The rotation (3, 3) that a matrix stands for, or ValueError."""
     error = float(np.abs(matrix @ matrix.T - np.eye(3)).max())
-    determinant = float(np.linalg.det(matrix))
     if not error <= ROUNDING_LIMIT:
         raise ValueError(
             f"rotation matrix differs from orthonormal by {error:.3g}: expected at most {ROUNDING_LIMIT:g}; "
             "remove scale and shear, or give more digits"
         )
+    determinant = float(np.linalg.det(matrix))
     if determinant < 0.0:
         raise ValueError(f"rotation matrix has determinant {determinant:.3f}: expected +1; one axis is mirrored")
     if error <= EXACT_LIMIT:
