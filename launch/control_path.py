@@ -11,9 +11,10 @@ from geometry.types import Array
 from launch.ledger import Outcome
 from policy import ActionChunk
 from robot.arm import JointCommand, RobotState
-from robot.governor import KINDS, SafetyGovernor, Verdict
+from robot.governor import SafetyGovernor
 from robot.kinematics import Kinematics, Unreachable
 from robot.trajectory import JointTrajectory
+from robot.verdict import INTERVENTION_KINDS, Verdict
 
 UNREACHABLE_BIT = 1 << 31
 
@@ -24,7 +25,7 @@ class Command:
 
     Attributes:
         setpoint: The governed command.
-        interventions: Bit `k` is set if the governor's kind `KINDS[k]` acted; bit 31 if the pose was out of reach.
+        interventions: Bit `k` is set if the governor's kind `INTERVENTION_KINDS[k]` acted; bit 31 if the pose was out of reach.
         outcome: OK, HELD (nothing to execute), CLIPPED or STOPPED.
         note: One line for a person, empty when nothing is worth saying.
     """
@@ -72,7 +73,7 @@ class ControlPath:
             self._joints = np.array(state.joint_positions_rad)
             self._gripper = state.gripper_opening
             self._trajectory.reset(self._joints)
-            self._governor.reset(self._joints)
+            self._governor.reset(self._joints, self._gripper)
         dt_s = self._period_ns * 1e-9
         note, bits = "", 0
         target = None
@@ -82,11 +83,11 @@ class ControlPath:
             except Unreachable as error:
                 note, bits = str(error), UNREACHABLE_BIT
         if target is None:
-            joints, _velocity, _ = self._trajectory.step_hold(dt_s)
+            joints, _, _ = self._trajectory.step_hold(dt_s)
             outcome = Outcome.HELD
         else:
             here, ahead, self._gripper = target
-            joints, _velocity, _ = self._trajectory.step(ahead, (ahead - here) / dt_s, dt_s)
+            joints, _, _ = self._trajectory.step(ahead, (ahead - here) / dt_s, dt_s)
             self._joints = here
             outcome = Outcome.OK
         wanted = JointCommand(now_ns, "position", joints, self._gripper)
@@ -98,13 +99,14 @@ class ControlPath:
     ) -> Command:
         verdict: Verdict = self._governor.check(wanted, state, now_ns, photon_ns)
         for intervention in verdict.interventions:
-            bits |= 1 << KINDS.index(intervention.kind)
+            bits |= 1 << INTERVENTION_KINDS.index(intervention.kind)
         if verdict.stopped:
             outcome = Outcome.STOPPED
+            self._trajectory.reset(verdict.command.joints, self._governor.velocity_rad_s)
         elif verdict.interventions and outcome is Outcome.OK:
             outcome = Outcome.CLIPPED
         if verdict.interventions and not note:
-            note = str(verdict.interventions[0])
+            note = verdict.interventions[0].describe()
         return Command(verdict.command, bits, outcome, note)
 
     def _targets(self, chunk: ActionChunk, now_ns: int) -> tuple[Array, Array, float]:

@@ -31,7 +31,7 @@ def load(kind: str, name: str) -> Any:
     raise BadInput(f"{kind.rstrip('s')} {name!r} is not registered; installed: {', '.join(names(kind)) or 'none'}")
 
 
-def build(kind: str, name: str, where: str, **options: Any) -> Any:
+def build(kind: str, name: str, where: str, /, **options: Any) -> Any:
     """Call what a name stands for with options from the configuration.
 
     Raises:

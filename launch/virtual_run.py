@@ -28,7 +28,8 @@ def episode_seed(seed: int, episode: int) -> int:
 
 def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, Tally, Config]:
     """Run all episodes and leave a complete run folder, also when interrupted."""
-    if config.task is None or config.rig.arm is None or config.rig.arm.type != "sim":
+    task = config.task
+    if task is None or config.rig.arm is None or config.rig.arm.type != "sim":
         arm = "none" if config.rig.arm is None else config.rig.arm.type
         raise BadInput(f"clock virtual needs a task and a simulated arm, rig {config.rig.name} has arm {arm}: use --clock wall")
     cell = SimCell(config)
@@ -61,7 +62,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         for episode in range(config.episodes):
             cell.reset(episode_seed(config.seed, episode), scheduler.now_ns)
             watch = strip if episode == 0 else None
-            scheduler.run_episode(episode, round(config.task.timeout_s * 1e9), cell.finished(watch))
+            scheduler.run_episode(episode, round(task.timeout_s * 1e9), cell.finished(watch))
             success = cell.world.cube_in_bin()
             done, successes = done + 1, successes + success
             progress(f"episode {done}/{config.episodes}: {'success' if success else 'failed'} after {cell.elapsed_s:.1f} s simulated")

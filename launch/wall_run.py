@@ -34,3 +34,85 @@ def open_source(camera: CameraConfig, clock: Callable[[], int]) -> Source:
         "sources", camera.source.type, f"camera {camera.name}: source.options", name=camera.name, clock=clock, **options
     )
     return source
+
+
+def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, Tally, Config]:
+    """Run in real time and leave a complete run folder, also when interrupted or when a camera stops."""
+    clock = RunClock()
+    cell = LiveCell(config, clock) if _is_simulated(config) else None
+    if cell is not None:
+        config = cell.resolved
+        progress(f"renderer: {cell.renderer.name} ({cell.renderer.reason})")
+    graph = build_graph(config)
+    tally = Tally(config.budget, virtual=False)
+    sources = cell.sources if cell is not None else [open_source(camera, clock) for camera in config.rig.cameras]
+    arm = cell.arm if cell is not None else _connect(config)
+    recorder = Recorder(BagWriter(run_dir, compression=config.record.compression), blocking=False)
+
+    def on_rows(rows: Rows, now_ns: int) -> None:
+        tally.add(rows)
+        recorder.rows(rows, now_ns)
+
+    executor = Executor(graph, Durations(config.profile), recorder)
+    scheduler = WallScheduler(
+        executor, clock, sources, arm,
+        control_period_ns=round(1e9 / config.control.rate_hz),
+        replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
+        on_rows=on_rows,
+    )  # fmt: skip
+    recorder.text("config", to_yaml(config), 0)
+    timeout_ns = round(config.task.timeout_s * 1e9) if config.task is not None else None
+    done = successes = 0
+    interrupted = False
+    try:
+        for episode in range(config.episodes):
+            if cell is not None:
+                cell.reset(episode_seed(config.seed, episode), clock())
+            scheduler.run_episode(episode, timeout_ns, cell.finished(None) if cell is not None else _never)
+            done += 1
+            if cell is not None:
+                success = cell.world.cube_in_bin()
+                successes += success
+                progress(f"episode {done}/{config.episodes}: {'success' if success else 'failed'}")
+    except KeyboardInterrupt:
+        interrupted = True
+        progress("interrupted: the arm holds, closing the recording")
+    finally:
+        on_rows(executor.ledger.take(), clock())
+        recorder.text("end", f"lost: {executor.ledger.lost + recorder.dropped}", clock())
+        recorder.close()
+        for closable in (*sources, *([arm] if arm is not None else []), *([cell] if cell is not None else [])):
+            closable.close()
+    outcome = RunResult(
+        run_dir, done, successes if cell is not None else None, tally.frames, tally.dropped_frames, tally.commands,
+        executor.hash.hexdigest(), notes=dict(scheduler.notes), interrupted=interrupted,
+    )  # fmt: skip
+    finish_run(run_dir, config, outcome, tally)
+    return outcome, tally, config
+
+
+class LiveCell(SimCell):
+    """The simulated cell moved by real time: its arm and its cameras share the world under a lock."""
+
+    def __init__(self, config: Config, clock: RunClock) -> None:
+        super().__init__(config)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.live_arm = _LiveArm(self)
+        self.sources: list[Source] = [_LiveCamera(self, camera) for camera in config.rig.cameras]
+
+
+def _is_simulated(config: Config) -> bool:
+    return config.rig.arm is not None and config.rig.arm.type == "sim"
+
+
+def _connect(config: Config) -> Arm | None:
+    if config.rig.arm is None:
+        return None
+    arm: Arm = plugins.build("arms", config.rig.arm.type, "rig.arm.options", **config.rig.arm.options)
+    arm.connect()
+    return arm
+
+
+def _never() -> bool:
+    return False

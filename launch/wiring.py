@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,18 +13,18 @@ from deploy.backend import Backend
 from deploy.errors import BadInput
 from deploy.model_store import ModelStore
 from geometry import Pose
-from geometry.types import Array
 from launch import plugins
 from launch.config import Config
 from launch.config.rig import ArmConfig, CameraConfig
+from launch.config.tree import GovernorConfig
 from launch.control_path import ControlPath
 from launch.graph import Graph, LocateStage, Mount, PlanStage
 from perception.detector import Detector
 from perception.localize import LocalizeParameters
 from policy import Policy
-from robot.governor import GovernorLimits, SafetyGovernor
-from robot.kinematics import Kinematics, Unreachable
-from robot.trajectory import JointTrajectory, TrajectoryLimits
+from robot.governor import GovernorLimits, SafetyGovernor, Workspace
+from robot.kinematics import UR10E_LIMITS, Kinematics, Unreachable
+from robot.trajectory import JointTrajectory
 from tracking import BaseFrameTracker, TrackerParameters
 
 
@@ -33,14 +34,12 @@ def resolve(config: Config) -> Config:
     Raises:
         BadInput: If the model is not there or a pose of the task is out of reach.
     """
-    model = ModelStore.default().find(config.detector.model)
+    model = ModelStore().find(config.detector.model)
     threads = config.detector.threads
     if threads == "auto":
         threads = min(2, os.cpu_count() or 1)
-    sha256 = hashlib.sha256(model.onnx_path.read_bytes()).hexdigest()
-    config = config.model_copy(
-        update={"detector": config.detector.model_copy(update={"threads": threads, "sha256": sha256})}
-    )
+    chosen = config.detector.model_copy(update={"threads": threads, "sha256": model.sha256})
+    config = config.model_copy(update={"detector": chosen})
     if config.rig.arm is not None:
         _check_reach(config, config.rig.arm)
     return config
@@ -73,7 +72,7 @@ def build_detector(config: Config) -> tuple[Detector, int]:
         The detector, and the first eight bytes of its engine's fingerprint as a number.
     """
     chosen = config.detector
-    model = ModelStore.default().find(chosen.model)
+    model = ModelStore().find(chosen.model)
     backend: Backend = plugins.build(
         "backends", chosen.backend, "detector", path=model.onnx_path, threads=chosen.threads if chosen.threads != "auto" else 1
     )
@@ -95,34 +94,28 @@ def build_policy(config: Config) -> Policy:
 
 
 def build_control(config: Config, arm: Kinematics) -> ControlPath:
-    """Make the control path: trajectory and governor with the configured limits."""
+    """Make the control path: the trajectory stays clear of the governor's limits."""
     period_s = 1.0 / config.control.rate_hz
-    trajectory = JointTrajectory(
-        TrajectoryLimits(
-            velocity_rad_s=_row(config.control.max_velocity_rad_s),
-            acceleration_rad_s2=_row(config.control.max_acceleration_rad_s2),
-            jerk_rad_s3=_row(config.control.max_jerk_rad_s3),
-        )
+    limits = governor_limits(config.governor)
+    trajectory = JointTrajectory(limits.joints.scaled(config.control.limit_scale))
+    return ControlPath(arm, trajectory, SafetyGovernor(limits, arm, period_s), round(1e9 * period_s))
+
+
+def governor_limits(wanted: GovernorConfig) -> GovernorLimits:
+    """The governor's limits as configured, on the arm's joint ranges."""
+    joints = replace(
+        UR10E_LIMITS,
+        velocity_rad_s=wanted.max_velocity_rad_s,
+        acceleration_rad_s2=wanted.max_acceleration_rad_s2,
+        jerk_rad_s3=wanted.max_jerk_rad_s3,
     )
-    wanted = config.governor
-    limits = GovernorLimits(
-        velocity_rad_s=_row(wanted.max_velocity_rad_s),
-        acceleration_rad_s2=_row(wanted.max_acceleration_rad_s2),
-        workspace_min_m=_row(wanted.workspace_min_m),
-        workspace_max_m=_row(wanted.workspace_max_m),
-        stale_after_ns=round(wanted.stale_after_ms * 1e6),
-    )
-    governor = SafetyGovernor(limits, arm, period_s)
-    return ControlPath(arm, trajectory, governor, round(1e9 * period_s))
+    workspace = Workspace(wanted.workspace_min_m, wanted.workspace_max_m, wanted.arm_floor_m)
+    return GovernorLimits(joints, workspace, command_age_ns=round(wanted.stale_after_ms * 1e6))
 
 
 def arm_model(arm: ArmConfig) -> Kinematics:
     """Kinematics of the arm with its gripper."""
     return Kinematics(flange_T_tcp=arm.flange_T_gripper.pose())
-
-
-def _row(values: Sequence[float]) -> Array:
-    return np.asarray(values, dtype=np.float64)
 
 
 def _mount(camera: CameraConfig) -> Mount:

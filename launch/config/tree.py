@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from robot.kinematics.limits import UR10E_LIMITS
 from launch.config.rig import Joints6, Positive, RigConfig, Section, Vector3
 
 
@@ -41,27 +42,26 @@ class PolicyConfig(Section):
 
     type: str = "expert"
     object_class: str = "red_cube"
-    replan_horizon_s: Positive = 1.0
+    replan_horizon_s: Positive = 1.3
     options: dict[str, Any] = Field(default_factory=dict)
 
 
 class ControlConfig(Section):
-    """Control loop: rate and the trajectory's limits per joint."""
+    """Control loop: its rate, and what part of the governor's limits the trajectory uses."""
 
     rate_hz: Annotated[float, Field(ge=10, le=1000)] = 100.0
-    max_velocity_rad_s: Joints6 = (2.0, 2.0, 3.0, 3.0, 3.0, 3.0)
-    max_acceleration_rad_s2: Joints6 = (8.0, 8.0, 10.0, 12.0, 12.0, 12.0)
-    max_jerk_rad_s3: Joints6 = (150.0, 150.0, 200.0, 250.0, 250.0, 250.0)
+    limit_scale: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
 class GovernorConfig(Section):
-    """Safety governor, on by default: workspace of the gripper in `base`, limits, staleness, what to do at the end."""
+    """Safety governor: limits of the joints and of the gripper's place in `base`, staleness. It cannot be switched off."""
 
-    enabled: bool = True
-    max_velocity_rad_s: Joints6 = (2.0944, 2.0944, 3.1416, 3.1416, 3.1416, 3.1416)
-    max_acceleration_rad_s2: Joints6 = (12.0, 12.0, 15.0, 20.0, 20.0, 20.0)
-    workspace_min_m: Vector3 = (-1.1, -0.8, 0.005)
-    workspace_max_m: Vector3 = (-0.25, 0.8, 1.2)
+    max_velocity_rad_s: Joints6 = UR10E_LIMITS.velocity_rad_s
+    max_acceleration_rad_s2: Joints6 = UR10E_LIMITS.acceleration_rad_s2
+    max_jerk_rad_s3: Joints6 = UR10E_LIMITS.jerk_rad_s3
+    workspace_min_m: Vector3 = (-1.2, -1.2, 0.005)
+    workspace_max_m: Vector3 = (1.2, 1.2, 1.2)
+    arm_floor_m: float = 0.07
     stale_after_ms: Positive = 2100.0
 
 

@@ -15,7 +15,7 @@ from launch.executor import Executor
 from launch.ledger import Outcome, Rows, Stage
 from launch.streams import Item
 from perception.frame import Frame
-from policy import ActionChunk
+from policy.chunk_schedule import ChunkSchedule
 from robot.arm import Arm
 
 LEDGER_BLOCK_NS = 500_000_000
@@ -65,7 +65,7 @@ class VirtualScheduler:
         self._arm = arm
         self._cameras = cameras
         self._control_period_ns = control_period_ns
-        self._replan_horizon_ns = replan_horizon_ns
+        self._schedule = ChunkSchedule(replan_horizon_ns)
         self._on_rows = on_rows
         self._frame_sequence = [0] * len(cameras)
         self.notes: dict[str, int] = {}
@@ -86,6 +86,7 @@ class VirtualScheduler:
         self._perceiving = self._planning = False
         self._tracks: Item | None = None
         self._chunk: Item | None = None
+        self._schedule.reset()
         self._rows_due_ns = self.now_ns + LEDGER_BLOCK_NS
         end_ns = self.now_ns + timeout_ns
         self._done = False
@@ -163,18 +164,19 @@ class VirtualScheduler:
     def _maybe_plan(self) -> None:
         if self._planning or self._tracks is None:
             return
-        present: ActionChunk | None = self._chunk.value if self._chunk is not None else None
-        if present is not None and (
-            present.end_ns - self.now_ns > self._replan_horizon_ns or present.stamp_ns >= self._tracks.photon_ns
-        ):
+        present = self._schedule.chunk
+        if not self._schedule.needs_next(self.now_ns) or (present and present.stamp_ns >= self._tracks.photon_ns):
             return
         self._planning = True
         chunk = self._executor.plan(self.now_ns, self._tracks.sequence, self._executor.states.newest_sequence)
         self._at(chunk.published_ns, lambda: self._publish_chunk(chunk))
 
     def _publish_chunk(self, chunk: Item) -> None:
-        self._chunk = chunk
         self._planning = False
+        if self._schedule.offer(chunk.value, self.now_ns) == "switched":
+            self._chunk = chunk
+        else:
+            self.note("a chunk came too late to be used")
 
     # -- control loop -----------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from launch.executor import Executor
 from launch.ledger import Outcome, Rows, Stage
 from launch.streams import Item
 from perception.source import Source
-from policy import ActionChunk
+from policy.chunk_schedule import ChunkSchedule
 from robot.arm import Arm
 
 LEDGER_PERIOD_S = 0.25
@@ -62,7 +62,7 @@ class WallScheduler:
         self._sources = sources
         self._arm = arm
         self._control_period_ns = control_period_ns
-        self._replan_horizon_ns = replan_horizon_ns
+        self._schedule = ChunkSchedule(replan_horizon_ns)
         self._on_rows = on_rows
         self.notes: dict[str, int] = {}
 
@@ -80,6 +80,7 @@ class WallScheduler:
         self._ended = 0
         self._tracks: Item | None = None
         self._chunk: Item | None = None
+        self._schedule.reset()
         self._finished = finished
         self._executor.episode(index, self._clock())
         loops: list[tuple[str, Callable[[], None]]] = [("perception", self._perceive)]
@@ -168,13 +169,14 @@ class WallScheduler:
             with self._tracks_ready:
                 self._tracks_ready.wait(timeout=0.02)
                 tracks = self._tracks
-            present: ActionChunk | None = self._chunk.value if self._chunk is not None else None
-            if tracks is None or tracks.photon_ns <= planned_ns:
-                continue
-            if present is not None and present.end_ns - self._clock() > self._replan_horizon_ns:
+            if tracks is None or tracks.photon_ns <= planned_ns or not self._schedule.needs_next(self._clock()):
                 continue
             planned_ns = tracks.photon_ns
-            self._chunk = self._executor.plan(self._clock(), tracks.sequence, self._executor.states.newest_sequence)
+            chunk = self._executor.plan(self._clock(), tracks.sequence, self._executor.states.newest_sequence)
+            if self._schedule.offer(chunk.value, self._clock()) == "switched":
+                self._chunk = chunk
+            else:
+                self.note("a chunk came too late to be used")
 
     def _control(self) -> None:
         assert self._arm is not None
