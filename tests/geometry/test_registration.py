@@ -35,6 +35,7 @@ def test_the_same_camera_gives_the_same_image(size: tuple[int, int]) -> None:
         (SIDE, Camera(640, 480, 700.0, 700.0, 320.0, 240.0)),
         (SIDE, Camera(1280, 720, 920.0, 920.0, 640.0, 360.0)),
         (Pose.from_rotvec([0.0, 0.25, 0.0], [-0.05, 0.0, 0.0]), COLOR),
+        (Pose.from_rotvec([0.0, 0.35, 0.0], [0.0, 0.0, 0.0]), Camera(640, 480, 729.5, 729.5, 320.0, 240.0)),
         (Pose.from_rotvec([0.0, 0.0, 0.6], [0.0, 0.0, 0.0]), Camera(640, 480, 800.0, 800.0, 320.0, 240.0)),
         (Pose.from_rotvec([0.0, 0.0, 0.0], [0.0, 0.0, -0.25]), Camera(320, 240, 307.0, 307.0, 160.0, 120.0)),
         (SIDE, Camera(640, 480, 614.96, 614.93, 320.2, 241.46, (0.1, -0.2, 0.001, 0.001, 0.05))),
@@ -137,11 +138,12 @@ def test_one_near_point_does_not_thicken_the_rest() -> None:
     """A colour camera ahead of the depth camera enlarges near points most; each point gets its own footprint."""
     ahead = Pose(np.eye(3), [0.0, 0.0, -0.1])
     depth = np.zeros((480, 640), dtype=np.uint16)
-    depth[100, 100] = 2000
+    depth[200, 250] = 2000
     alone = register_depth(depth, MM, DEPTH, COLOR, ahead)
     depth[240, 320] = 110
     both = register_depth(depth, MM, DEPTH, COLOR, ahead)
     assert (both == 10).sum() == MAX_FOOTPRINT**2
+    assert (alone == 1900).sum() == 4
     np.testing.assert_array_equal(both == 1900, alone == 1900)
 
 
