@@ -1,0 +1,8 @@
+"""Where frames come from: recordings, OpenCV devices and files, RealSense cameras.
+
+Owns: opening a camera or file, its timestamps on the run clock, alignment of depth to colour, and saying so when it stops.
+
+Does not own: pacing, dropping or storing of frames (schedulers and the recorder do).
+
+A source is imported when it is used, so that a missing driver package does not stop the others.
+"""
