@@ -73,18 +73,21 @@ def examine(checks: Sequence[Check], limit_s: float) -> list[Finding]:
     answered = dict(found)
     silent = f"did not answer within {limit_s:g} s"
     return [
-        replace(answered.get(index) or _hung(check, silent), required=check.required) for index, check in enumerate(checks)
+        replace(answered.get(index) or _hung(check, silent), required=check.required)
+        for index, check in enumerate(checks)
     ]
 
 
 def _hung(check: Check, detail: str) -> Finding:
-    return Finding(check.name, "problem", detail, "look at its driver; unplug it and plug it in again if it is a device")
+    return Finding(
+        check.name, "problem", detail, "look at its driver; unplug it and plug it in again if it is a device"
+    )
 
 
 def _look(check: Check, found: dict[int, Finding], index: int) -> None:
     try:
         found[index] = check.look()
-    except BaseException as error:  # noqa: BLE001 - a native module that fails to load raises whatever it likes
+    except BaseException as error:  # a native module that fails to load raises whatever it likes
         found[index] = Finding(check.name, "problem", one_line(f"{type(error).__name__}: {error}"), "see the reason")
 
 

@@ -33,7 +33,7 @@ def python() -> Finding:
 
 
 def installation() -> Finding:
-    """This distribution, and the names that it registers: sources, detectors, engines, policies and arms are found by them."""
+    """This distribution, and the names that it registers: sources, engines, policies and arms are found by them."""
     remedy = "pip install 'eyehand[cpu,sim]', or in a checkout: pip install -e '.[cpu,sim]'"
     try:
         version = metadata.version("eyehand")
@@ -119,9 +119,13 @@ def real_time() -> Finding:
     locked = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
     kernel = "PREEMPT_RT kernel" if _text(Path("/sys/kernel/realtime")) == "1" else "ordinary kernel"
     memlock = "unlimited" if locked == resource.RLIM_INFINITY else f"{locked // 1024} kB"
-    limits = f"{kernel}, rtprio limit {priority if priority != resource.RLIM_INFINITY else 'unlimited'}, memlock {memlock}"
+    limits = (
+        f"{kernel}, rtprio limit {priority if priority != resource.RLIM_INFINITY else 'unlimited'}, memlock {memlock}"
+    )
     if refused:
-        remedy = f"simulation does not need it; for the real arm, in /etc/security/limits.conf: {RT_LIMITS}; log in again"
+        remedy = (
+            f"simulation does not need it; for the real arm, in /etc/security/limits.conf: {RT_LIMITS}; log in again"
+        )
         return Finding("real time", "missing", f"SCHED_FIFO refused ({refused[0]}); {limits}", remedy)
     return Finding("real time", "ok", f"SCHED_FIFO allowed; {limits}")
 
