@@ -25,7 +25,7 @@ class Command:
 
     Attributes:
         setpoint: The governed command.
-        interventions: Bit `k` is set if the governor's kind `INTERVENTION_KINDS[k]` acted; bit 31 if the pose was out of reach.
+        interventions: Bit `k`: the governor's kind `INTERVENTION_KINDS[k]` acted; bit 31: the pose was out of reach.
         outcome: OK, HELD (nothing to execute), CLIPPED or STOPPED.
         note: One line for a person, empty when nothing is worth saying.
     """
@@ -94,8 +94,15 @@ class ControlPath:
         photon_ns = chunk.stamp_ns if chunk is not None else now_ns
         return self._govern(wanted, state, now_ns, photon_ns, bits, outcome, note)
 
-    def _govern(  # noqa: PLR0913
-        self, wanted: JointCommand, state: RobotState, now_ns: int, photon_ns: int, bits: int, outcome: Outcome, note: str
+    def _govern(
+        self,
+        wanted: JointCommand,
+        state: RobotState,
+        now_ns: int,
+        photon_ns: int,
+        bits: int,
+        outcome: Outcome,
+        note: str,
     ) -> Command:
         verdict: Verdict = self._governor.check(wanted, state, now_ns, photon_ns)
         for intervention in verdict.interventions:

@@ -1,7 +1,7 @@
 """Runs one activation of a stage: resolves what it consumes, times it, writes its row, publishes, hashes and records.
 
-The executor never decides *when*: the schedulers do (`launch/schedulers`). The same executor serves the virtual clock, the
-wall clock and replay, so a stage cannot tell them apart.
+The executor never decides *when*: the schedulers do (`launch/schedulers`). The same executor serves the virtual clock,
+the wall clock and replay, so a stage cannot tell them apart.
 """
 
 from __future__ import annotations
@@ -90,7 +90,15 @@ class Executor:
         """Begin an episode: every stage forgets, streams are emptied, numbering goes on."""
         self.ledger.append(Stage.EPISODE, index, now_ns, now_ns)
         self.graph.reset()
-        for stream in (*self.frames, self.states, self.detections, self.placed, self.tracks, self.chunks, self.commands):
+        for stream in (
+            *self.frames,
+            self.states,
+            self.detections,
+            self.placed,
+            self.tracks,
+            self.chunks,
+            self.commands,
+        ):
             stream.clear()
 
     # -- stages ---------------------------------------------------------------------------------------------------
@@ -170,7 +178,7 @@ class Executor:
     def _new_states(self, after: int, upto: int) -> list[RobotState]:
         return [item.value for item in self.states.since(after, upto)]
 
-    def _run(  # noqa: PLR0913
+    def _run(
         self,
         stage: Stage,
         now_ns: int,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from perception.visibility import Visibility
 
 from geometry import Pose, PoseBuffer
 from launch.control_path import ControlPath
@@ -13,7 +14,6 @@ from perception.detections import Detections
 from perception.detector import Detector
 from perception.frame import Frame
 from perception.localize import Localized, LocalizeParameters, localize
-from perception.visibility import Visibility
 from policy import ActionChunk, Observation, Policy
 from robot.arm import RobotState
 from robot.kinematics import Kinematics

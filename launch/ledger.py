@@ -1,8 +1,9 @@
 """The ledger: one fixed-size row for each activation of a stage, in an order that replays.
 
-Rows go into a preallocated ring per thread. Every row carries a number drawn from one counter when the stage has finished and
-before its result is published, so a consumer's row always has a higher number than its producer's: executing the rows by
-number is a valid schedule. `take` returns only the gapless prefix, so rows that are being written in another thread wait.
+Rows go into a preallocated ring per thread. Every row carries a number, drawn from one counter when the stage has
+finished and before its result is published, so a consumer's row always has a higher number than its producer's:
+executing the rows by number is a valid schedule. `take` returns only the gapless prefix: rows behind one that is still
+being written in another thread wait.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Ledger:
         self._held: Rows = np.empty(0, dtype=ROW)
         self._next = 0
 
-    def append(  # noqa: PLR0913 - a row is what it is
+    def append(
         self,
         stage: int,
         sequence: int,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import os
 import platform
@@ -20,7 +20,8 @@ from launch.tally import Tally
 
 Progress = Callable[[str], None]
 PACKAGES = (
-    "eyehand", "numpy", "scipy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "mujoco", "ruckig", "rosbags",
+    "eyehand", "numpy", "scipy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "mujoco", "ruckig",
+    "rosbags",
 )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def new_run_dir(out: str | None, name: str) -> Path:
         BadInput: If it does, naming it.
     """
     if out is None:
-        stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d-%H%M%S")
+        stamp = dt.datetime.now(dt.timezone.utc).strftime("%Y%m%d-%H%M%S")
         base = Path("runs") / f"{name}-{stamp}"
         path, again = base, 1
         while path.exists():
@@ -96,7 +97,6 @@ def finish_run(run_dir: Path, config: Config, result: RunResult, tally: Tally) -
         "versions": versions(),
     }
     (run_dir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-
 
 
 def peak_memory_mb() -> float:

@@ -24,7 +24,9 @@ class SimCell:
         self.world = World(seed=config.seed)
         self.world.cube_render_offset_m = config.sim.cube_render_offset_m
         self.renderer = make_renderer(config.sim.renderer, threads=2)
-        self.resolved = config.model_copy(update={"sim": config.sim.model_copy(update={"renderer": self.renderer.name})})
+        self.resolved = config.model_copy(
+            update={"sim": config.sim.model_copy(update={"renderer": self.renderer.name})}
+        )
         self.arm = SimArm(self.world)
         self._sources = {
             camera.name: SimSource(self.world, self.renderer, name=camera.name, **camera.source.options)

@@ -31,7 +31,9 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
     task = config.task
     if task is None or config.rig.arm is None or config.rig.arm.type != "sim":
         arm = "none" if config.rig.arm is None else config.rig.arm.type
-        raise BadInput(f"clock virtual needs a task and a simulated arm, rig {config.rig.name} has arm {arm}: use --clock wall")
+        raise BadInput(
+            f"clock virtual needs a task and a simulated arm, rig {config.rig.name} has arm {arm}: use --clock wall"
+        )
     cell = SimCell(config)
     config = cell.resolved
     progress(f"renderer: {cell.renderer.name} ({cell.renderer.reason})")
@@ -45,9 +47,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
 
     durations = Durations(config.profile)
     executor = Executor(graph, durations, recorder)
-    cameras = [
-        VirtualCamera(cell.capture(camera.name), round(1e9 / camera.rate_hz)) for camera in config.rig.cameras
-    ]
+    cameras = [VirtualCamera(cell.capture(camera.name), round(1e9 / camera.rate_hz)) for camera in config.rig.cameras]
     scheduler = VirtualScheduler(
         executor, cell.advance, cell.arm, cameras,
         control_period_ns=round(1e9 / config.control.rate_hz),
@@ -65,7 +65,10 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
             scheduler.run_episode(episode, round(task.timeout_s * 1e9), cell.finished(watch))
             success = cell.world.cube_in_bin()
             done, successes = done + 1, successes + success
-            progress(f"episode {done}/{config.episodes}: {'success' if success else 'failed'} after {cell.elapsed_s:.1f} s simulated")
+            progress(
+                f"episode {done}/{config.episodes}: {'success' if success else 'failed'} "
+                f"after {cell.elapsed_s:.1f} s simulated"
+            )
     except KeyboardInterrupt:
         interrupted = True
         progress("interrupted: closing the recording")

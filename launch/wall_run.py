@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import BadInput
 from launch import plugins
 from launch.bag import BagWriter
 from launch.config import Config, to_yaml

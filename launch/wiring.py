@@ -1,4 +1,4 @@
-"""From configuration to objects: detector, stages, graph; and the automatic choices, resolved so that a recording keeps them."""
+"""From configuration to objects; and the automatic choices, resolved so that a recording keeps them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tracking import BaseFrameTracker, TrackerParameters
 
 
 def resolve(config: Config) -> Config:
-    """Replace what is chosen automatically (threads, model file, renderer) by what was chosen, and check what can be checked.
+    """Replace what is chosen automatically (threads, model file) by what was chosen, and check what can be checked.
 
     Raises:
         BadInput: If the model is not there or a pose of the task is out of reach.
@@ -74,7 +74,11 @@ def build_detector(config: Config) -> tuple[Detector, int]:
     chosen = config.detector
     model = ModelStore().find(chosen.model)
     backend: Backend = plugins.build(
-        "backends", chosen.backend, "detector", path=model.onnx_path, threads=chosen.threads if chosen.threads != "auto" else 1
+        "backends",
+        chosen.backend,
+        "detector",
+        path=model.onnx_path,
+        threads=chosen.threads if chosen.threads != "auto" else 1,
     )
     detector: Detector = plugins.build(
         "detectors", chosen.type, "detector",

@@ -7,14 +7,16 @@ import os
 import sys
 from collections.abc import Sequence
 
-EPILOG = """exit codes: 0 done, 1 the task failed, 2 the command or its input is wrong, 3 hardware or a dependency is missing"""
+EPILOG = (
+    "exit codes: 0 done, 1 the task failed, 2 the command or its input is wrong, 3 hardware or a dependency is missing"
+)
 
 
 def parser() -> argparse.ArgumentParser:
     """The argument parser of `eyehand`."""
     root = argparse.ArgumentParser(
         prog="eyehand",
-        description="Perception to control in real time: RGB-D frames in, arm commands out, every millisecond accounted for.",
+        description="Perception to control in real time: RGB-D frames in, arm commands out, no millisecond lost.",
         epilog=EPILOG,
     )
     root.add_argument("--version", action="store_true", help="print the version and exit")
@@ -26,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--episodes", type=_at_least(1), metavar="N", help="episodes to run")
     run.add_argument("--seed", type=_at_least(0), metavar="N", help="seed of the first scene")
     run.add_argument("--clock", choices=("virtual", "wall"), help="simulated time, or real time")
-    run.add_argument("--profile", metavar="NAME", help="latency profile of the virtual clock: a name, a file or 'measured'")
+    run.add_argument(
+        "--profile", metavar="NAME", help="latency profile of the virtual clock: a name, a file or 'measured'"
+    )
     run.add_argument(
         "--min-success", type=_fraction, default=0.9, metavar="RATE", help="exit 1 below this success rate (0.9)"
     )
@@ -39,10 +43,14 @@ def parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="where the milliseconds of a run went", epilog=EPILOG)
     report.add_argument("run", metavar="RUN", help="run folder")
-    report.add_argument("--modelled", action="store_true", help="stage durations of the latency profile, not the measured ones")
+    report.add_argument(
+        "--modelled", action="store_true", help="stage durations of the latency profile, not the measured ones"
+    )
     report.add_argument("--json", action="store_true", help="print one JSON object")
 
-    record = commands.add_parser("record", help="record the cameras of a configuration to a bag, without an arm", epilog=EPILOG)
+    record = commands.add_parser(
+        "record", help="record the cameras of a configuration to a bag, without an arm", epilog=EPILOG
+    )
     record.add_argument("config", metavar="CONFIG", help="file or packaged name")
     _settings(record)
     record.add_argument("--frames", type=_at_least(1), metavar="N", help="stop after N frames of each camera")
@@ -52,7 +60,9 @@ def parser() -> argparse.ArgumentParser:
     validate.add_argument("config", metavar="CONFIG", help="file or packaged name")
     _settings(validate)
 
-    doctor = commands.add_parser("doctor", help="what this machine has, and what to do about what it lacks", epilog=EPILOG)
+    doctor = commands.add_parser(
+        "doctor", help="what this machine has, and what to do about what it lacks", epilog=EPILOG
+    )
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
     train = commands.add_parser("train", help="train a model", epilog=EPILOG)

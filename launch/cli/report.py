@@ -8,20 +8,22 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.latency_table import latency_table
-from launch.bag.recording import Recording
+from launch.bag import BagReader
 from launch.cli.say import result
 from launch.config import Config
+from launch.recording import ledger_blocks, run_config
 from launch.session import RunResult
 from launch.tally import Tally
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    recording = Recording(Path(options.run))
-    config = recording.require_config()
-    tally = Tally(config.budget, virtual=config.clock == "virtual")
-    for rows in recording.ledger():
-        tally.add(rows)
+    path = Path(options.run)
+    with BagReader(path) as reader:
+        config = run_config(reader, path)
+        tally = Tally(config.budget, virtual=config.clock == "virtual")
+        for rows in ledger_blocks(reader):
+            tally.add(rows)
     if options.json:
         result(tally.report(modelled=options.modelled))
     else:
@@ -45,7 +47,9 @@ def show(tally: Tally, config: Config, *, modelled: bool = False) -> None:
             if not modelled
             else f"Virtual clock, profile {config.profile.name}."
         )
-    console.print(f"frames {tally.frames}, dropped {tally.dropped_frames}, commands {tally.commands}, episodes {tally.episodes}")
+    console.print(
+        f"frames {tally.frames}, dropped {tally.dropped_frames}, commands {tally.commands}, episodes {tally.episodes}"
+    )
 
 
 def show_run(outcome: RunResult, tally: Tally, config: Config) -> None:

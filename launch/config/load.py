@@ -54,18 +54,20 @@ def load_config(name: str, assignments: Sequence[str] = (), profile: str | None 
         _assign(tree, assignment, references_only=True)
     for key, folder in REFERENCES.items():
         if isinstance(tree.get(key), str):
-            tree[key] = {"name": "measured", "measured": True} if tree[key] == "measured" and key == "profile" else _read(
-                _near(path, tree[key], folder)
+            tree[key] = (
+                {"name": "measured", "measured": True}
+                if tree[key] == "measured" and key == "profile"
+                else _read(_near(path, tree[key], folder))
             )
     for assignment in assignments:
         _assign(tree, assignment, references_only=False)
-    return cast(Config, _validate(Config, tree, path.name))
+    return cast("Config", _validate(Config, tree, path.name))
 
 
 def load_profile(name: str) -> ProfileConfig:
     """Read a latency profile by name or path."""
     path = resolve_file(name, "profiles")
-    return cast(ProfileConfig, _validate(ProfileConfig, _read(path), path.name))
+    return cast("ProfileConfig", _validate(ProfileConfig, _read(path), path.name))
 
 
 def to_yaml(config: BaseModel) -> str:
@@ -75,7 +77,7 @@ def to_yaml(config: BaseModel) -> str:
 
 def from_yaml(text: str, origin: str) -> Config:
     """Read a resolved tree back, for example from a recording."""
-    return cast(Config, _validate(Config, yaml.safe_load(text), origin))
+    return cast("Config", _validate(Config, yaml.safe_load(text), origin))
 
 
 def assign(config: Config, assignments: Sequence[str], origin: str) -> Config:
@@ -83,7 +85,7 @@ def assign(config: Config, assignments: Sequence[str], origin: str) -> Config:
     tree = config.model_dump(mode="json")
     for assignment in assignments:
         _assign(tree, assignment, references_only=False)
-    return cast(Config, _validate(Config, tree, origin))
+    return cast("Config", _validate(Config, tree, origin))
 
 
 def _near(parent: Path, name: str, folder: str) -> Path:
@@ -120,10 +122,7 @@ def _assign(tree: dict[str, Any], assignment: str, *, references_only: bool) -> 
     node: Any = tree
     for depth, part in enumerate(path[:-1]):
         here = ".".join(path[: depth + 1])
-        if isinstance(node, list):
-            node = _item(node, part, here)
-        else:
-            node = node.setdefault(part, {})
+        node = _item(node, part, here) if isinstance(node, list) else node.setdefault(part, {})
         if not isinstance(node, dict | list):
             raise BadInput(f"--set {assignment!r}: {here} is a value, it has no keys below it")
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""The tree of configuration below the rig: detector, localization, tracker, policy, control, task, budget, recording."""
+"""The tree of configuration around the rig: detector, tracker, policy, control, task, budget, recording."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from robot.kinematics.limits import UR10E_LIMITS
 from launch.config.rig import Joints6, Positive, RigConfig, Section, Vector3
+from robot.kinematics.limits import UR10E_LIMITS
 
 
 class DetectorConfig(Section):
@@ -54,7 +54,7 @@ class ControlConfig(Section):
 
 
 class GovernorConfig(Section):
-    """Safety governor: limits of the joints and of the gripper's place in `base`, staleness. It cannot be switched off."""
+    """Safety governor: limits of the joints and of the gripper's place in `base`, staleness; always on."""
 
     max_velocity_rad_s: Joints6 = UR10E_LIMITS.velocity_rad_s
     max_acceleration_rad_s2: Joints6 = UR10E_LIMITS.acceleration_rad_s2

@@ -17,8 +17,8 @@ from launch.doctor.finding import Check, Finding, one_line
 CPU = "CPUExecutionProvider"
 REMOTE = ("AzureExecutionProvider",)  # an engine elsewhere: nothing here to prove
 
-# A graph of one Conv: input x (1, 1, 4, 4), a 3x3 kernel of ones, output y (1, 1, 2, 2). A convolution also finds out that
-# a CUDA provider lacks cuDNN. It stands here as bytes because the onnx package is no part of the run time.
+# A graph of one Conv: input x (1, 1, 4, 4), a 3x3 kernel of ones, output y (1, 1, 2, 2). A convolution also finds out
+# that a CUDA provider lacks cuDNN. It stands here as bytes because the onnx package is no part of the run time.
 PROBE_MODEL = base64.b64decode(
     "CAg6hwEKDwoBeAoBdxIBeSIEQ29udhIFcHJvYmUqMwgBCAEIAwgDEAFCAXdKJAAAgD8AAIA/AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/"
     "AACAP1obCgF4EhYKFAgBEhAKAggBCgIIAQoCCAQKAggEYhsKAXkSFgoUCAESEAoCCAEKAggBCgIIAgoCCAJCBAoAEA0="

@@ -1,4 +1,4 @@
-"""Re-executes recorded activations: the ledger's rows are the schedule, the bag's frames and robot states the inputs."""
+"""Re-executes recorded activations: the ledger's rows are the schedule, frames and robot states the inputs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from deploy.errors import BadInput
 from launch.executor import Executor
+from launch.graph import Graph
 from launch.ledger import Outcome, Rows, Stage, row_dict
 from launch.streams import OUTPUTS, OutputHash
 from perception.frame import Frame
@@ -17,13 +18,15 @@ from robot.arm import RobotState
 class ReplayScheduler:
     """Feeds an executor with recorded inputs and rows, and compares what comes out with what was recorded.
 
+    It is the executor's sink, so that it sees each output.
+
     Args:
-        executor: Runs the stages of the graph that the recording's configuration describes.
+        graph: The stages that the recording's configuration describes.
     """
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self._frames: dict[str, deque[Frame]] = {name: deque() for name in executor.graph.cameras}
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._frames: dict[str, deque[Frame]] = {name: deque() for name in graph.cameras}
         self._states: deque[RobotState] = deque()
         self._recorded: dict[str, deque[bytes]] = {name: deque() for name in OUTPUTS}
         self._produced: dict[str, deque[bytes]] = {name: deque() for name in OUTPUTS}
@@ -31,11 +34,15 @@ class ReplayScheduler:
         self.recorded_hash = OutputHash()
         self.difference: str | None = None
 
-    def frame(self, frame: Frame) -> None:
+    def attach(self, executor: Executor) -> None:
+        """Take the executor that runs the stages."""
+        self._executor = executor
+
+    def recorded_frame(self, frame: Frame) -> None:
         """A recorded frame, in log order."""
         self._frames[frame.camera_name].append(frame)
 
-    def state(self, state: RobotState) -> None:
+    def recorded_state(self, state: RobotState) -> None:
         """A recorded robot state, in log order."""
         self._states.append(state)
 
@@ -45,7 +52,13 @@ class ReplayScheduler:
         self._recorded[stream].append(payload)
         self._compare(stream)
 
-    def output(self, stream: str, payload: bytes) -> None:
+    def frame(self, frame: Frame, now_ns: int) -> None:
+        """Inputs are the recording's own."""
+
+    def state(self, state: RobotState, now_ns: int) -> None:
+        """Inputs are the recording's own."""
+
+    def output(self, stream: str, payload: bytes, now_ns: int) -> None:  # noqa: ARG002 - a sink's signature
         """A row that the replay produced."""
         self._produced[stream].append(payload)
         self._compare(stream)

@@ -1,7 +1,7 @@
 """Discrete-event scheduler: no threads, time is a number, a stage takes what the latency profile says.
 
-The three loops (perception per frame, planning when the chunk runs low, control each period) never wait for each other; what
-passes between them becomes visible when its modelled duration has passed. Slow rendering costs no simulated time.
+The three loops (perception per frame, planning when the chunk runs low, control each period) never wait for each other;
+what passes between them becomes visible when its modelled duration has passed. Slow rendering costs no simulated time.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class VirtualScheduler:
         on_rows: Gets the ledger's rows and the present time, from time to time.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         executor: Executor,
         advance: Callable[[int], None],

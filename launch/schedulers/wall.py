@@ -1,7 +1,7 @@
 """The loops on threads, in real time: capture, perception, planning, control.
 
-Loops never wait for each other: what passes between them is the newest value. The control loop keeps absolute deadlines. Every
-way out ends with the arm told to stop: decelerate and hold.
+Loops never wait for each other: what passes between them is the newest value. The control loop keeps absolute
+deadlines. Every way out ends with the arm told to stop: decelerate and hold.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class WallScheduler:
         on_rows: Gets the ledger's rows and the present time, from time to time.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         executor: Executor,
         clock: RunClock,
@@ -88,7 +88,8 @@ class WallScheduler:
         if self._arm is not None:
             loops += [("planning", self._plan), ("control", self._control)]
         threads = [
-            threading.Thread(target=self._guard, args=(loop,), name=f"eyehand-{name}", daemon=True) for name, loop in loops
+            threading.Thread(target=self._guard, args=(loop,), name=f"eyehand-{name}", daemon=True)
+            for name, loop in loops
         ]
         deadline_ns = None if timeout_ns is None else self._clock() + timeout_ns
         try:
@@ -217,6 +218,3 @@ class WallScheduler:
     def note(self, text: str) -> None:
         """Count a remark for the person who runs this."""
         self.notes[text] = self.notes.get(text, 0) + 1
-
-
-

@@ -1,0 +1,148 @@
+"""Replaying a recording: a run of ours row by row, anybody's camera bag frame by frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.errors import BadInput
+from launch.bag import BagReader
+from launch.config import Config, load_config, to_yaml
+from launch.config.load import assign
+from launch.config.rig import CameraConfig, SourceConfig
+from launch.executor import Executor
+from launch.ledger import rows_from_bytes
+from launch.recording import CONFIG, END, LEDGER, is_run, lost_rows, run_config
+from launch.schedulers.profile import Durations
+from launch.schedulers.replay import ReplayScheduler
+from launch.session import Progress, RunResult, peak_memory_mb, versions
+from launch.streams import OUTPUTS
+from launch.tally import Tally
+from launch.wiring import build_graph, resolve
+from perception.frame import Frame
+from robot.arm import RobotState
+
+PERCEPTION = "perception"
+
+
+def replay(path: Path, assignments: Sequence[str], progress: Progress) -> tuple[RunResult, Tally, Config]:
+    """Replay a recording.
+
+    Raises:
+        BadInput: If it is not a bag, is cut short, or has no images.
+    """
+    with BagReader(path, need_images=True) as reader:
+        if is_run(reader):
+            return _replay_run(reader, path, assignments)
+        progress(f"{path}: no run in it, replaying its cameras: {', '.join(reader.cameras)}")
+        return _replay_cameras(reader, path, assignments)
+
+
+def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tuple[RunResult, Tally, Config]:
+    recorded = run_config(reader, path)
+    config = resolve(assign(recorded, assignments, str(path)))
+    scheduler = ReplayScheduler(build_graph(config))
+    executor = Executor(scheduler.graph, Durations(config.profile), scheduler)
+    scheduler.attach(executor)
+    tally = Tally(config.budget, virtual=config.clock == "virtual")
+    end: str | None = None
+    for record in reader.records(streams=("joint_states", LEDGER, END, *OUTPUTS)):
+        value = record.value
+        if isinstance(value, Frame):
+            scheduler.recorded_frame(value)
+        elif isinstance(value, RobotState):
+            scheduler.recorded_state(value)
+        elif record.stream == LEDGER:
+            scheduler.rows(rows_from_bytes(value))  # type: ignore[arg-type]
+            tally.add(executor.ledger.take())
+        elif record.stream == END:
+            end = str(value)
+        else:
+            scheduler.recorded_output(record.stream, value)  # type: ignore[arg-type]
+    scheduler.finish()
+    identical, reason = _verdict(scheduler, recorded, config, assignments, lost_rows(end))
+    extra: dict[str, object] = {"identical": identical}
+    if reason is not None:
+        extra["reason"] = reason
+    outcome = RunResult(
+        path,
+        tally.episodes,
+        None,
+        tally.frames,
+        tally.dropped_frames,
+        tally.commands,
+        executor.hash.hexdigest(),
+        extra=extra,
+    )
+    return outcome, tally, config
+
+
+def _verdict(
+    scheduler: ReplayScheduler, recorded: Config, config: Config, assignments: Sequence[str], lost: str | None
+) -> tuple[bool | None, str | None]:
+    if assignments:
+        return None, f"the configuration was changed: {', '.join(assignments)}"
+    if lost is not None:
+        return None, lost
+    if recorded.detector.sha256 != config.detector.sha256:
+        return None, f"model {config.detector.model} is another file than the run used"
+    if scheduler.difference is not None:
+        return False, scheduler.difference
+    return True, None
+
+
+def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -> tuple[RunResult, Tally, Config]:
+    """Detect, localize and track each frame of a bag in log order, in the camera's frame unless `rig` places it."""
+    config = resolve(_camera_config(reader, path, assignments))
+    known = {camera.name: camera for camera in config.rig.cameras}
+    cameras = [known[name] for name in reader.cameras if name in known]
+    if not cameras:
+        raise BadInput(
+            f"{path}: cameras {', '.join(reader.cameras)} are not in rig {config.rig.name}: {', '.join(known)}"
+        )
+    graph = build_graph(config, cameras)
+    executor = Executor(graph, Durations(config.profile))
+    tally = Tally(config.budget, virtual=True)
+    now_ns = 0
+    executor.episode(0, now_ns)
+    for record in reader.records([camera.name for camera in cameras], ("joint_states",)):
+        if isinstance(record.value, RobotState):
+            executor.input_state(record.value, record.value.stamp_ns)
+        elif isinstance(record.value, Frame):
+            frame = executor.input_frame(record.value, max(now_ns, record.value.received_ns))
+            found = executor.detect(frame.published_ns, frame.camera, frame.sequence)
+            placed = executor.localize(found.published_ns, found.sequence, executor.states.newest_sequence)
+            now_ns = executor.track(placed.published_ns, placed.sequence).published_ns if placed else found.published_ns
+            tally.add(executor.ledger.take())
+    tally.add(executor.ledger.take())
+    reason = "the recording has no run to compare with"
+    outcome = RunResult(
+        path, 0, None, tally.frames, tally.dropped_frames, 0, executor.hash.hexdigest(),
+        extra={"identical": None, "reason": reason},
+    )  # fmt: skip
+    return outcome, tally, config
+
+
+def _camera_config(reader: BagReader, path: Path, assignments: Sequence[str]) -> Config:
+    """The packaged perception configuration on the bag's own cameras; a configuration recorded beside them wins."""
+    if CONFIG in reader.texts:
+        return assign(run_config(reader, path), assignments, str(path))
+    config = load_config(PERCEPTION, assignments)
+    if any(assignment.startswith("rig") for assignment in assignments):
+        return config
+    cameras = tuple(
+        CameraConfig(name=name, source=SourceConfig(type="recording", options={"path": str(path)}))
+        for name in reader.cameras
+    )
+    return config.model_copy(update={"rig": config.rig.model_copy(update={"cameras": cameras})})
+
+
+def save(outcome: RunResult, tally: Tally, config: Config, folder: Path) -> None:
+    """Leave the replay's summary and configuration in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+    summary = {
+        **outcome.to_dict(), "latency": tally.report(), "peak_memory_mb": peak_memory_mb(), "versions": versions(),
+    }  # fmt: skip
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
