@@ -27,6 +27,9 @@ _FURTHEST_S: Final = 1.0
 # ruckig refuses a target velocity at its limit when rounding puts it beyond
 _INSIDE: Final = 0.999
 
+# what the binding raises: its own exception in newer releases
+_REFUSED: Final = (RuntimeError, getattr(ruckig, "RuckigError", RuntimeError))
+
 Motion = tuple[Array, Array, Array]
 
 
@@ -43,6 +46,9 @@ class JointTrajectory:
         """
         self._limits = limits
         self._horizon_s = horizon_s
+        self._ranges = tuple(
+            zip(limits.lower_rad, limits.upper_rad, limits.velocity_rad_s, limits.acceleration_rad_s2, strict=True)
+        )
         self._otg: Any = ruckig.Ruckig(_JOINTS)
         self._plan: Any = ruckig.Trajectory(_JOINTS)
         self._input: Any = ruckig.InputParameter(_JOINTS)
@@ -100,6 +106,9 @@ class JointTrajectory:
             raise BadInput(
                 f"trajectory target {position} rad, {velocity} rad/s: expected {_JOINTS} finite values of each"
             )
+        if self._is_on_target(position, velocity, dt):
+            self._q, self._v, self._a = position, velocity, [0.0] * _JOINTS
+            return np.array(position), np.array(velocity), np.zeros(_JOINTS)
         self._load_state(ruckig.ControlInterface.Position)
         lead = max(self._horizon_s, dt)
         found = False
@@ -140,23 +149,28 @@ class JointTrajectory:
         self._input.current_velocity = self._v
         self._input.current_acceleration = self._a
 
+    def _is_on_target(self, position: list[float], velocity: list[float], dt: float) -> bool:
+        """Whether going on as it is meets the target: rounding alone would make the planner swing out and back."""
+        if self._q is None:
+            return False
+        return all(
+            abs(q + v * dt - goal) < 1e-6
+            and abs(v - rate) < 1e-5
+            and abs(a) < 1e-3
+            and low <= goal <= high
+            and abs(rate) <= _speed_at(goal, low, high, fastest, acceleration)
+            for q, v, a, goal, rate, (low, high, fastest, acceleration) in zip(
+                self._q, self._v, self._a, position, velocity, self._ranges, strict=True
+            )
+        )
+
     def _aim(self, position: list[float], velocity: list[float], ahead_s: float, duration_s: float | None) -> bool:
         """Plan to meet the target `ahead_s` after the tick; whether a plan was found."""
         goal: list[float] = []
         speed: list[float] = []
-        limits = self._limits
-        for q, v, low, high, fastest, acceleration in zip(
-            position,
-            velocity,
-            limits.lower_rad,
-            limits.upper_rad,
-            limits.velocity_rad_s,
-            limits.acceleration_rad_s2,
-            strict=True,
-        ):
+        for q, v, (low, high, fastest, acceleration) in zip(position, velocity, self._ranges, strict=True):
             at = min(max(q + v * ahead_s, low), high)
-            # half of the distance that is left for stopping, or for the run-up
-            allowed = min(fastest * _INSIDE, math.sqrt(acceleration * min(at - low, high - at)))
+            allowed = _speed_at(at, low, high, fastest, acceleration)
             goal.append(at)
             speed.append(min(max(v, -allowed), allowed))
         self._input.target_position = goal
@@ -173,7 +187,7 @@ class JointTrajectory:
     def _calculate(self) -> bool:
         try:
             result = self._otg.calculate(self._input, self._plan)
-        except ruckig.RuckigError:
+        except _REFUSED:
             return False
         return result in (ruckig.Result.Working, ruckig.Result.Finished)
 
@@ -188,5 +202,15 @@ class JointTrajectory:
         return True
 
     def _take(self, dt: float) -> Motion:
-        self._q, self._v, self._a = self._plan.at_time(dt)
+        position, self._v, self._a = self._plan.at_time(dt)
+        # a plan that ends at a joint's end lands beyond it by rounding
+        self._q = [
+            min(max(q, low), high) if low - 1e-9 < q < high + 1e-9 else q
+            for q, low, high in zip(position, self._limits.lower_rad, self._limits.upper_rad, strict=True)
+        ]
         return np.array(self._q), np.array(self._v), np.array(self._a)
+
+
+def _speed_at(at: float, low: float, high: float, fastest: float, acceleration: float) -> float:
+    """Fastest speed at a place that leaves half of the way to the nearer end for stopping, or for the run-up."""
+    return min(fastest * _INSIDE, math.sqrt(acceleration * max(0.0, min(at - low, high - at))))
