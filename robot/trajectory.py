@@ -47,7 +47,14 @@ class JointTrajectory:
         self._limits = limits
         self._horizon_s = horizon_s
         self._ranges = tuple(
-            zip(limits.lower_rad, limits.upper_rad, limits.velocity_rad_s, limits.acceleration_rad_s2, strict=True)
+            zip(
+                limits.lower_rad,
+                limits.upper_rad,
+                limits.velocity_rad_s,
+                limits.acceleration_rad_s2,
+                limits.jerk_rad_s3,
+                strict=True,
+            )
         )
         self._otg: Any = ruckig.Ruckig(_JOINTS)
         self._plan: Any = ruckig.Trajectory(_JOINTS)
@@ -158,8 +165,8 @@ class JointTrajectory:
             and abs(v - rate) < 1e-5
             and abs(a) < 1e-3
             and low <= goal <= high
-            and abs(rate) <= _speed_at(goal, low, high, fastest, acceleration)
-            for q, v, a, goal, rate, (low, high, fastest, acceleration) in zip(
+            and abs(rate) <= _speed_at(goal, low, high, fastest, acceleration, jerk)
+            for q, v, a, goal, rate, (low, high, fastest, acceleration, jerk) in zip(
                 self._q, self._v, self._a, position, velocity, self._ranges, strict=True
             )
         )
@@ -168,9 +175,9 @@ class JointTrajectory:
         """Plan to meet the target `ahead_s` after the tick; whether a plan was found."""
         goal: list[float] = []
         speed: list[float] = []
-        for q, v, (low, high, fastest, acceleration) in zip(position, velocity, self._ranges, strict=True):
+        for q, v, (low, high, fastest, acceleration, jerk) in zip(position, velocity, self._ranges, strict=True):
             at = min(max(q + v * ahead_s, low), high)
-            allowed = _speed_at(at, low, high, fastest, acceleration)
+            allowed = _speed_at(at, low, high, fastest, acceleration, jerk)
             goal.append(at)
             speed.append(min(max(v, -allowed), allowed))
         self._input.target_position = goal
@@ -211,6 +218,10 @@ class JointTrajectory:
         return np.array(self._q), np.array(self._v), np.array(self._a)
 
 
-def _speed_at(at: float, low: float, high: float, fastest: float, acceleration: float) -> float:
-    """Fastest speed at a place that leaves half of the way to the nearer end for stopping, or for the run-up."""
-    return min(fastest * _INSIDE, math.sqrt(acceleration * max(0.0, min(at - low, high - at))))
+def _speed_at(at: float, low: float, high: float, fastest: float, acceleration: float, jerk: float) -> float:
+    """Fastest speed at a place that leaves half of the way to the nearer end for stopping, or for the run-up.
+
+    Stopping from v takes v^2 / (2 a) where the acceleration limits it, and v sqrt(v / j) where the jerk does.
+    """
+    way = max(0.0, min(at - low, high - at))
+    return min(fastest * _INSIDE, math.sqrt(acceleration * way), (0.25 * jerk * way * way) ** (1.0 / 3.0))
