@@ -1,0 +1,167 @@
+"""Training of a small YOLOv8 from scratch on a rendered or recorded set, on a CPU or a GPU.
+
+Network, loss and trainer are Ultralytics' (AGPL-3.0), imported when a training starts. The images are letterboxed to a
+rectangle of 4:3 plus padding, so a 640x480 camera wastes little of the input.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.errors import BadInput, require
+from deploy.training import cpu_torchvision
+from deploy.training.export import export_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorTraining:
+    """How to train a detector.
+
+    Attributes:
+        data: The set's `data.yaml`, in YOLO's folder layout.
+        out: Folder for checkpoints, curves and `model.onnx`.
+        epochs: Passes over the training split.
+        imgsz: Longer side of the network's input [px], a multiple of 32.
+        seed: Seed of weights, shuffling and augmentation.
+        width: Channel factor of YOLOv8; 0.25 is its nano size. The default is a third of nano's arithmetic.
+        batch: Images a step.
+        threads: Threads of torch on a CPU.
+        learning_rate: Largest learning rate of AdamW; it falls along a cosine.
+        device: `cpu`, or the number of a GPU.
+        workers: Processes that load images; 0 loads in the training process.
+    """
+
+    data: Path
+    out: Path
+    epochs: int = 60
+    imgsz: int = 320
+    seed: int = 0
+    width: float = 0.125
+    batch: int = 16
+    threads: int = 2
+    learning_rate: float = 0.002
+    device: str = "cpu"
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise BadInput(f"epochs = {self.epochs}: expected at least 1")
+        if self.imgsz < 64 or self.imgsz % 32:
+            raise BadInput(f"imgsz = {self.imgsz}: expected a multiple of 32 from 64 on, for example 320")
+        if not 0.0 < self.width <= 1.0:
+            raise BadInput(f"width = {self.width}: expected in (0, 1]; YOLOv8n is 0.25")
+        if not self.data.is_file():
+            raise BadInput(f"training set {self.data} does not exist: expected a data.yaml; render one first")
+
+    @property
+    def input_hw(self) -> tuple[int, int]:
+        """Height and width of the network's input [px]: 3:4, rounded up to the stride of 32."""
+        return (-(-self.imgsz * 3 // 4 // 32) * 32, self.imgsz)
+
+
+def train_detector(options: DetectorTraining) -> Path:
+    """Train, then export the best checkpoint.
+
+    Args:
+        options: What and how to train.
+
+    Returns:
+        Path of the exported `model.onnx` in `options.out`.
+
+    Raises:
+        Missing: If torch or ultralytics is not installed.
+    """
+    ultralytics = load_ultralytics(options.out)
+    torch = require("torch", "train")
+    names = class_names(options.data)
+    architecture = _write_architecture(ultralytics, options, len(names))
+    model = ultralytics.YOLO(str(architecture))
+
+    def tune_for_cpu(trainer: Any) -> None:
+        # The framework takes one core less than there are, which halves a machine of two, and keeps channels_last for
+        # GPUs; on a CPU it takes a third off each step.
+        torch.set_num_threads(options.threads)
+        trainer.model.to(memory_format=torch.channels_last)
+
+    if options.device == "cpu":
+        model.add_callback("on_train_start", tune_for_cpu)
+    model.train(
+        data=str(options.data),
+        project=str(options.out.resolve()),
+        name="run",
+        exist_ok=True,
+        epochs=options.epochs,
+        imgsz=options.imgsz,
+        rect=True,
+        batch=options.batch,
+        nbs=options.batch,
+        seed=options.seed,
+        deterministic=True,
+        device=options.device,
+        workers=options.workers,
+        cache="ram",
+        optimizer="AdamW",
+        lr0=options.learning_rate,
+        lrf=0.01,
+        cos_lr=True,
+        warmup_epochs=1.0,
+        amp=False,
+        plots=False,
+        pretrained=False,
+        patience=options.epochs,
+        # Red is what tells the classes apart, so the hue stays; a rectangle has no mosaic, and the set varies enough.
+        hsv_h=0.0,
+        hsv_s=0.2,
+        hsv_v=0.25,
+        translate=0.08,
+        scale=0.25,
+        fliplr=0.5,
+        mosaic=0.0,
+        erasing=0.0,
+    )
+    return export_checkpoint(options.out / "run" / "weights" / "best.pt", options.out / "model.onnx", options.input_hw)
+
+
+def load_ultralytics(config_dir: Path) -> Any:
+    """Import ultralytics so that it stays off the network, installs nothing and keeps its settings in `config_dir`."""
+    config_dir.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_CONFIG_DIR", str((config_dir / "ultralytics").resolve()))
+    Path(os.environ["YOLO_CONFIG_DIR"]).mkdir(parents=True, exist_ok=True)
+    # Threads that spin while they wait for each other make a shared machine several times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    require("torch", "train")
+    cpu_torchvision.install()
+    return require("ultralytics", "train")
+
+
+def class_names(data: Path) -> tuple[str, ...]:
+    """Read the class names of a set, in the order of their ids.
+
+    Raises:
+        BadInput: If the file names no classes.
+    """
+    content = yaml.safe_load(data.read_text())
+    names = content.get("names") if isinstance(content, dict) else None
+    if isinstance(names, dict) and names:
+        return tuple(str(names[key]) for key in sorted(names))
+    if isinstance(names, list) and names:
+        return tuple(str(name) for name in names)
+    raise BadInput(f"{data} names no classes: expected a 'names' entry such as {{0: red_cube, 1: distractor}}")
+
+
+def _write_architecture(ultralytics: Any, options: DetectorTraining, classes: int) -> Path:
+    """Take the framework's own YOLOv8 and change its width: its file is not copied into this project."""
+    source = Path(ultralytics.__file__).parent / "cfg" / "models" / "v8" / "yolov8.yaml"
+    content = yaml.safe_load(source.read_text())
+    content["nc"] = classes
+    content["scales"] = {"n": [0.33, options.width, 1024]}
+    target = options.out / "yolov8n-slim.yaml"
+    target.write_text(yaml.safe_dump(content, sort_keys=False))
+    return target
