@@ -23,6 +23,8 @@ from robot.sim.snapshot import Snapshot
 
 _FAR_M = 20.0
 _STEP = 2
+# 1/z is linear in the pixels of a plane; an edge of a box, or a curved surface, bends it by more than this part.
+_BEND = 2e-4
 
 
 class RayRenderer:
@@ -66,25 +68,26 @@ class RayRenderer:
         turn = np.array(data.cam_xmat[camera_id]).reshape(3, 3) * np.array([1.0, -1.0, -1.0])
         coarse, fine = self._directions(float(model.cam_fovy[camera_id]))
 
-        half_shape = (self._height // _STEP, self._width // _STEP)
-        ids, depth = self._trace(eye, coarse.reshape(-1, 3), turn)
-        ids, depth = ids.reshape(half_shape), depth.reshape(half_shape)
-        geom_ids = np.repeat(np.repeat(ids, _STEP, axis=0), _STEP, axis=1)
-        inverse = cv2.resize(
-            (1.0 / depth).astype(np.float32), (self._width, self._height), interpolation=cv2.INTER_LINEAR
-        )
-        full_depth = (1.0 / np.maximum(inverse, 1e-6)).astype(np.float64)
-
-        retrace = self._uncertain(ids, depth)
-        fine_ids, fine_depth = self._trace(eye, fine[retrace], turn)
-        geom_ids[retrace] = fine_ids
-        full_depth[retrace] = fine_depth
-
         assert self._shader is not None
-        color = self._shader.shade(data, eye, (fine * full_depth[..., None]) @ turn.T + eye, geom_ids, fine @ turn.T)
-        depth_m = full_depth.astype(np.float32)
+        shape = (self._height // _STEP, self._width // _STEP)
+        ids, depth = self._trace(eye, coarse, turn)
+        color = self._shader.shade(data, eye, coarse @ turn.T, depth, ids).reshape(*shape, 3)
+        grid_ids, grid_inverse = ids.reshape(shape), (1.0 / depth).astype(np.float32).reshape(shape)
+
+        size = (self._width, self._height)
+        geom_ids = np.repeat(np.repeat(grid_ids, _STEP, axis=0), _STEP, axis=1)
+        full_color = cv2.resize(color, size, interpolation=cv2.INTER_LINEAR)
+        depth_m = 1.0 / cv2.resize(grid_inverse, size, interpolation=cv2.INTER_LINEAR)
+
+        retrace = self._uncertain(grid_ids, grid_inverse)
+        rays = fine[retrace.ravel()]
+        ids, depth = self._trace(eye, rays, turn)
+        geom_ids[retrace] = ids
+        depth_m[retrace] = depth
+        full_color[retrace] = self._shader.shade(data, eye, rays @ turn.T, depth, ids)
         depth_m[geom_ids < 0] = np.inf
-        return Rendering(color, depth_m, geom_ids if segmentation else None)
+        image = np.clip(full_color * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)
+        return Rendering(image, depth_m, geom_ids if segmentation else None)
 
     def close(self) -> None:
         """End the threads."""
@@ -93,7 +96,7 @@ class RayRenderer:
             self._pool = None
 
     def _directions(self, fovy: float) -> tuple[Array, Array]:
-        """Directions of the coarse and the fine rays in the optical frame, with z = 1, shapes (h, w, 3)."""
+        """Directions of the coarse and the fine rays in the optical frame, with z = 1, shapes (h * w, 3)."""
         if fovy not in self._rays:
             focal = self._height / 2 / np.tan(np.radians(fovy) / 2)
             v, u = np.mgrid[0 : self._height, 0 : self._width].astype(np.float64)
@@ -102,7 +105,7 @@ class RayRenderer:
             )
             # The middle of each 2x2 block, where cv2.resize takes the coarse samples to be.
             coarse = 0.25 * (fine[0::2, 0::2] + fine[1::2, 0::2] + fine[0::2, 1::2] + fine[1::2, 1::2])
-            self._rays[fovy] = (coarse, fine)
+            self._rays[fovy] = (coarse.reshape(-1, 3), fine.reshape(-1, 3))
         return self._rays[fovy]
 
     def _trace(self, eye: Array, directions: Array, turn: Array) -> tuple[npt.NDArray[np.int32], Array]:
@@ -133,13 +136,12 @@ class RayRenderer:
         else:
             mj.mj_multiRay(*arguments, len(ids), mj.mjMAXVAL)
 
-    def _uncertain(self, ids: npt.NDArray[np.int32], depth: Array) -> BoolArray:
+    def _uncertain(self, ids: npt.NDArray[np.int32], inverse: npt.NDArray[np.float32]) -> BoolArray:
         """Fine pixels whose value the coarse rays do not settle: near a change of geom, or where 1/z is not linear."""
         kernel = np.ones((3, 3), dtype=np.uint8)
-        code = (ids + 1).astype(np.float32)
+        code = (ids + 1).astype(np.uint8)
         border = cv2.dilate(code, kernel) != cv2.erode(code, kernel)
-        inverse = (1.0 / depth).astype(np.float32)
-        bend = np.abs(cv2.Laplacian(inverse, cv2.CV_32F, ksize=1)) > 2e-4 * inverse
+        bend = np.abs(cv2.Laplacian(inverse, cv2.CV_32F, ksize=1)) > _BEND * inverse
         coarse = border | cv2.dilate(bend.astype(np.uint8), kernel).astype(bool)
         return np.repeat(np.repeat(coarse, _STEP, axis=0), _STEP, axis=1)
 

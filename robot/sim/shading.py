@@ -33,38 +33,39 @@ class Shader:
             if material >= 0:
                 self._texture[geom] = _texture_of(mj, model, material)
 
-    def shade(self, data: Any, eye: Array, points: Array, geom_ids: npt.NDArray[np.int32], rays: Array) -> Image:
-        """Colour one view.
+    def shade(
+        self, data: Any, eye: Array, rays: Array, depth_m: Array, geom_ids: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.float32]:
+        """Colour what rays hit.
 
         Args:
             data: The `mujoco.MjData` with the poses of the geoms.
             eye: Shape (3,), camera in world [m].
-            points: Shape (H, W, 3), hits in world [m].
-            geom_ids: Shape (H, W), geom of each hit, -1 for the sky.
-            rays: Shape (H, W, 3), directions in world.
+            rays: Shape (N, 3), directions in world, one metre long along the camera's axis.
+            depth_m: Shape (N,), distance of the hits along that axis [m].
+            geom_ids: Shape (N,), geom of each hit, -1 for the sky.
 
         Returns:
-            Shape (H, W, 3), BGR.
+            Shape (N, 3), BGR; 1 is white, and more is possible.
         """
-        rgb = self._sky(rays)
-        for geom in np.unique(geom_ids):
-            if geom < 0:
-                continue
-            mask = geom_ids == geom
-            hits = points[mask]
+        bgr = np.empty((len(rays), 3), dtype=np.float32)
+        sky = geom_ids < 0
+        bgr[sky] = self._sky(rays[sky])[:, ::-1]
+        for geom in np.unique(geom_ids[~sky]):
+            rows = np.flatnonzero(geom_ids == geom)
+            toward_eye = -rays[rows] * depth_m[rows, None]
+            hits = eye - toward_eye
             turn = np.array(data.geom_xmat[geom]).reshape(3, 3)
             local = (hits - data.geom_xpos[geom]) @ turn
             normal = self._normals(int(geom), local) @ turn.T
-            toward_eye = eye - hits
             normal *= np.where(np.einsum("ij,ij->i", normal, toward_eye) < 0.0, -1.0, 1.0)[:, None]
-            rgb[mask] = self._albedo(int(geom), local) * self._light(hits, normal, toward_eye)
-        return np.ascontiguousarray(np.clip(rgb * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)[..., ::-1])
+            bgr[rows] = (self._albedo(int(geom), local) * self._light(hits, normal, toward_eye))[:, ::-1]
+        return bgr
 
-    def _sky(self, rays: Array) -> npt.NDArray[np.float32]:
-        up = 0.5 + 0.5 * rays[..., 2:3] / np.linalg.norm(rays, axis=-1, keepdims=True)
+    def _sky(self, rays: Array) -> Array:
+        up = 0.5 + 0.5 * rays[:, 2:3] / np.linalg.norm(rays, axis=1, keepdims=True)
         top, bottom = (np.array(color) for color in self._scene.sky_rgb)
-        mixed: npt.NDArray[np.float32] = (top * up + bottom * (1.0 - up)).astype(np.float32)
-        return mixed
+        return np.asarray(top * up + bottom * (1.0 - up))
 
     def _normals(self, geom: int, local: Array) -> Array:
         """Outward normals in the geom's frame, shape (N, 3)."""

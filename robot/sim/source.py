@@ -8,9 +8,10 @@ from collections.abc import Callable
 from deploy.errors import BadInput
 from geometry.camera import Camera
 from perception.frame import Frame
-from robot.sim.layout import CAMERA, CAMERA_NAME
+from robot.sim.layout import CAMERA, CAMERA_NAME, OVERVIEW_NAME
 from robot.sim.render import Renderer, make_renderer
 from robot.sim.sensor import Sensor, SensorParameters
+from robot.sim.snapshot import Snapshot
 from robot.sim.world import World
 
 
@@ -31,6 +32,7 @@ class SimSource:
         frames: Frames after which `read` ends; None never ends.
         clock: Run clock [ns] that `read` keeps pace with; None reads as fast as it renders.
         camera: Intrinsics that the rig states; they must be the simulator's.
+        view: Which camera of the world it is: `wrist`, or `overview`, which stands still beside the table.
     """
 
     def __init__(
@@ -46,7 +48,10 @@ class SimSource:
         frames: int | None = None,
         clock: Callable[[], int] | None = None,
         camera: Camera | None = None,
+        view: str = CAMERA_NAME,
     ) -> None:
+        if view not in (CAMERA_NAME, OVERVIEW_NAME):
+            raise BadInput(f"view {view!r} of camera {name}: expected {CAMERA_NAME} or {OVERVIEW_NAME}")
         if not rate_hz > 0.0:
             raise BadInput(f"rate of camera {name} is {rate_hz} Hz: expected > 0")
         if camera is not None and camera != CAMERA:
@@ -57,6 +62,7 @@ class SimSource:
         self._owns_renderer = renderer is None
         self._renderer = renderer if renderer is not None else make_renderer()
         self._name = name
+        self._view = view
         self._sensor = Sensor(sensor if noise else SensorParameters.ideal(), seed)
         self._period_ns = round(1e9 / rate_hz)
         self._frames = frames
@@ -93,7 +99,11 @@ class SimSource:
         Returns:
             The frame, received at the instant that it shows: what the transfer takes is the caller's to add.
         """
-        view = self._renderer.render(self._world.snapshot(), CAMERA_NAME)
+        return self.picture(self._world.snapshot(), stamp_ns, sequence)
+
+    def picture(self, snapshot: Snapshot, stamp_ns: int, sequence: int) -> Frame:
+        """The frame of a snapshot; as `capture`, while the world may move on."""
+        view = self._renderer.render(snapshot, self._view)
         return Frame(
             camera_name=self._name,
             sequence=sequence,
