@@ -1,6 +1,6 @@
 """Where frames come from: recordings, OpenCV devices and files, RealSense cameras.
 
-Owns: opening a camera or file, its timestamps on the run clock, alignment of depth to colour, and saying so when it stops.
+Owns: opening a camera or file, its stamps on the run clock, aligning depth to colour, saying so when it stops.
 
 Does not own: pacing, dropping or storing of frames (schedulers and the recorder do).
 

@@ -63,7 +63,7 @@ class BagCamera:
     depth_metadata_topic: str | None = None
     depth_scale_m: float = MILLIMETRE
     depth_camera: Camera | None = None
-    color_T_depth: Pose | None = None  # noqa: N815
+    color_T_depth: Pose | None = None
     problem: str = ""
 
     @property

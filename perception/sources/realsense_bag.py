@@ -35,7 +35,7 @@ class RealSenseDevice:
     depth_metadata_topic: str | None
     depth_camera: Camera | None
     depth_scale_m: float
-    color_T_depth: Pose | None  # noqa: N815
+    color_T_depth: Pose | None
 
 
 def find_devices(bag: BagFile) -> list[RealSenseDevice]:
