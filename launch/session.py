@@ -8,7 +8,7 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -83,7 +83,9 @@ def new_run_dir(out: str | None, name: str) -> Path:
     return path
 
 
-def finish_run(run_dir: Path, config: Config, result: RunResult, tally: Tally) -> None:
+def finish_run(
+    run_dir: Path, config: Config, result: RunResult, tally: Tally, detail: Sequence[dict[str, Any]] = ()
+) -> None:
     """Write the resolved configuration and the summary beside the bag."""
     (run_dir / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     summary = {
@@ -93,6 +95,7 @@ def finish_run(run_dir: Path, config: Config, result: RunResult, tally: Tally) -
         "latency": tally.report(),
         "latency_modelled": tally.report(modelled=True) if config.clock == "virtual" else None,
         "notes": result.notes,
+        "episodes_detail": list(detail),
         "peak_memory_mb": peak_memory_mb(),
         "versions": versions(),
     }

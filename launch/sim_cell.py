@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from launch.config import Config
 from perception.frame import Frame
 from robot.sim import SimArm, SimSource, World, make_renderer
+
+# the gripper is open between grasps: below this it is on its way to close
+CLOSING: Final = 0.9
 
 
 class Watcher(Protocol):
@@ -33,11 +36,15 @@ class SimCell:
             for camera in config.rig.cameras
         }
         self._epoch_ns = 0
-        self._settled_ns = 0
+        self._seed = config.seed
+        self._cube_at_start: list[float] = []
+        self._closed_at: list[float] | None = None
 
     def reset(self, seed: int, now_ns: int) -> None:
         """Start a new scene."""
         self.world.reset(seed)
+        self._seed, self._closed_at = seed, None
+        self._cube_at_start = self.world.cube_position_base_m.tolist()
         self._epoch_ns = now_ns
         self.arm.start(now_ns)
         for source in self._sources.values():
@@ -51,6 +58,10 @@ class SimCell:
         """How a camera takes its next frame."""
         return self._sources[camera].capture
 
+    def source(self, camera: str) -> SimSource:
+        """The camera itself."""
+        return self._sources[camera]
+
     @property
     def elapsed_s(self) -> float:
         """Time since the episode began [s]."""
@@ -62,9 +73,22 @@ class SimCell:
         def check() -> bool:
             if watcher is not None:
                 watcher.look(self.world.time_ns)
+            if self._closed_at is None and self.world.gripper_opening < CLOSING:
+                x, y, z = self.world.world_T_gripper.translation
+                self._closed_at = [-float(x), -float(y), float(z)]
             return self.world.cube_in_bin() or self.world.cube_fell()
 
         return check
+
+    def detail(self) -> dict[str, Any]:
+        """Truth about the episode, for judging it afterwards; no stage sees it."""
+        return {
+            "seed": self._seed,
+            "success": self.world.cube_in_bin(),
+            "simulated_s": self.elapsed_s,
+            "cube_at_start_in_base_m": self._cube_at_start,
+            "first_close_tcp_in_base_m": self._closed_at,
+        }
 
     def close(self) -> None:
         """Free the renderer."""

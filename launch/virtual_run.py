@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,13 +58,15 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
     strip = PictureStrip(cell, run_dir / "strip.png") if config.record.picture_strip else None
     recorder.text("config", to_yaml(config), 0)
     done = successes = 0
+    detail: list[dict[str, Any]] = []
     interrupted = False
     try:
         for episode in range(config.episodes):
             cell.reset(episode_seed(config.seed, episode), scheduler.now_ns)
             watch = strip if episode == 0 else None
             scheduler.run_episode(episode, round(task.timeout_s * 1e9), cell.finished(watch))
-            success = cell.world.cube_in_bin()
+            detail.append(cell.detail())
+            success = bool(detail[-1]["success"])
             done, successes = done + 1, successes + success
             progress(
                 f"episode {done}/{config.episodes}: {'success' if success else 'failed'} "
@@ -84,5 +87,5 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         run_dir, done, successes, tally.frames, tally.dropped_frames, tally.commands,
         executor.hash.hexdigest(), notes=dict(scheduler.notes), interrupted=interrupted,
     )  # fmt: skip
-    finish_run(run_dir, config, outcome, tally)
+    finish_run(run_dir, config, outcome, tally, detail)
     return outcome, tally, config

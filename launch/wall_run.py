@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from launch.config import Config, to_yaml
 from launch.config.rig import CameraConfig
 from launch.executor import Executor
 from launch.ledger import Rows
+from launch.live_cell import LiveCell
 from launch.recorder import Recorder
 from launch.schedulers.profile import Durations
 from launch.schedulers.wall import RunClock, WallScheduler
@@ -25,12 +26,17 @@ from robot.arm import Arm
 
 
 def open_source(camera: CameraConfig, clock: Callable[[], int]) -> Source:
-    """Open a camera of the rig by the registered name of its source."""
+    """Open a camera of the rig by the registered name of its source, on the run clock if it stamps frames itself."""
+    takes = inspect.signature(plugins.load("sources", camera.source.type)).parameters
     options: dict[str, Any] = dict(camera.source.options)
-    if camera.intrinsics is not None:
-        options["camera"] = camera.intrinsics.camera()
+    if "clock" in takes:
+        options.setdefault("clock", clock)
+    if camera.latency_ms and "latency_s" in takes:
+        options.setdefault("latency_s", camera.latency_ms * 1e-3)
+    if camera.intrinsics is not None and "intrinsics" in takes:
+        options.setdefault("intrinsics", camera.intrinsics.camera())
     source: Source = plugins.build(
-        "sources", camera.source.type, f"camera {camera.name}: source.options", name=camera.name, clock=clock, **options
+        "sources", camera.source.type, f"camera {camera.name}: source.options", name=camera.name, **options
     )
     return source
 
@@ -45,7 +51,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
     graph = build_graph(config)
     tally = Tally(config.budget, virtual=False)
     sources = cell.sources if cell is not None else [open_source(camera, clock) for camera in config.rig.cameras]
-    arm = cell.arm if cell is not None else _connect(config)
+    arm = cell.live_arm if cell is not None else _connect(config)
     recorder = Recorder(BagWriter(run_dir, compression=config.record.compression), blocking=False)
 
     def on_rows(rows: Rows, now_ns: int) -> None:
@@ -88,17 +94,6 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
     )  # fmt: skip
     finish_run(run_dir, config, outcome, tally)
     return outcome, tally, config
-
-
-class LiveCell(SimCell):
-    """The simulated cell moved by real time: its arm and its cameras share the world under a lock."""
-
-    def __init__(self, config: Config, clock: RunClock) -> None:
-        super().__init__(config)
-        self._clock = clock
-        self._lock = threading.Lock()
-        self.live_arm = _LiveArm(self)
-        self.sources: list[Source] = [_LiveCamera(self, camera) for camera in config.rig.cameras]
 
 
 def _is_simulated(config: Config) -> bool:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from launch.config.rig import Joints6, Positive, RigConfig, Section, Vector3
 from robot.kinematics.limits import UR10E_LIMITS
+
+STAGES = ("capture", "detect", "localize", "track", "plan", "ik", "send")
+
+
+def _stage(name: str) -> str:
+    if name not in STAGES:
+        raise ValueError(f"no such stage; there are {', '.join(STAGES)}")
+    return name
+
+
+StageName = Annotated[str, AfterValidator(_stage)]
 
 
 class DetectorConfig(Section):
@@ -91,7 +102,7 @@ class BudgetConfig(Section):
     """Budget in milliseconds: each stage's p99, the deadline of `reaction`, the limit of `command_age`."""
 
     name: str = "none"
-    stages_ms: dict[str, Positive] = Field(default_factory=dict)
+    stages_ms: dict[StageName, Positive] = Field(default_factory=dict)
     reaction_ms: Positive | None = None
     command_age_ms: Positive | None = None
     control_tick_ms: Positive | None = None
@@ -108,9 +119,7 @@ class ProfileConfig(Section):
 
     name: str = "nominal"
     measured: bool = False
-    stages: dict[Literal["capture", "detect", "localize", "track", "plan", "ik", "send"], DelayConfig] = Field(
-        default_factory=dict
-    )
+    stages: dict[StageName, DelayConfig] = Field(default_factory=dict)
 
 
 class Config(Section):

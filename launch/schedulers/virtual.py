@@ -10,6 +10,7 @@ import heapq
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from launch.executor import Executor
 from launch.ledger import Outcome, Rows, Stage
@@ -93,7 +94,7 @@ class VirtualScheduler:
         self._finished = finished
         self._at(self.now_ns, self._tick)
         for camera in range(len(self._cameras)):
-            self._at(self.now_ns + self._cameras[camera].offset_ns, lambda camera=camera: self._expose(camera))
+            self._at(self.now_ns + self._cameras[camera].offset_ns, partial(self._expose, camera))
         while self._queue and not self._done and self._queue[0].at_ns <= end_ns:
             event = heapq.heappop(self._queue)
             self.now_ns = event.at_ns
@@ -119,7 +120,7 @@ class VirtualScheduler:
         self._frame_sequence[camera] += 1
         delay = self._executor.modelled(Stage.CAPTURE, measured)
         self._at(self.now_ns + delay, lambda: self._receive(camera, frame, delay, measured))
-        self._at(self.now_ns + source.period_ns, lambda: self._expose(camera))
+        self._at(self.now_ns + source.period_ns, partial(self._expose, camera))
 
     def _receive(self, camera: int, frame: Frame, delay_ns: int, measured_ns: int) -> None:
         item = self._executor.input_frame(replace(frame, received_ns=self.now_ns), self.now_ns, delay_ns, measured_ns)

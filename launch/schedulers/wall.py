@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from launch.executor import Executor
 from launch.ledger import Outcome, Rows, Stage
@@ -84,7 +85,7 @@ class WallScheduler:
         self._finished = finished
         self._executor.episode(index, self._clock())
         loops: list[tuple[str, Callable[[], None]]] = [("perception", self._perceive)]
-        loops += [(f"capture-{i}", lambda i=i: self._capture(i)) for i in range(len(self._sources))]
+        loops += [(f"capture-{i}", partial(self._capture, i)) for i in range(len(self._sources))]
         if self._arm is not None:
             loops += [("planning", self._plan), ("control", self._control)]
         threads = [

@@ -104,11 +104,11 @@ def test_no_truth_leaks(eyehand: Eyehand, tmp_path: Path) -> None:
     """Where the cube is drawn 5 cm beside its physical place, the gripper closes 5 cm beside the cube."""
     done = eyehand(
         "run", "--episodes", 1, "--seed", 20, "--out", tmp_path / "run", "--json",
-        "--set", "sim.cube_render_offset_m=[0.0, -0.05, 0.0]", "--set", "task.timeout_s=8",
+        "--set", "sim.cube_render_offset_m=[0.05, 0.0, 0.0]", "--set", "task.timeout_s=8",
     )  # fmt: skip
     assert done.code == 1
     assert done.json["successes"] == 0
     world = json.loads((tmp_path / "run" / "summary.json").read_text())["episodes_detail"][0]
     closed_at, cube = np.array(world["first_close_tcp_in_base_m"]), np.array(world["cube_at_start_in_base_m"])
-    # world and base differ by half a turn about z: -5 cm along y of the world is +5 cm in the base
-    assert closed_at[:2] - cube[:2] == pytest.approx([0.0, 0.05], abs=0.012)
+    # world and base differ by half a turn about z: +5 cm along x of the world is -5 cm in the base
+    assert closed_at[:2] - cube[:2] == pytest.approx([-0.05, 0.0], abs=0.012)
