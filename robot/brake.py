@@ -22,10 +22,22 @@ def fastest_towards(distance: float, per_tick: float, dt: float) -> float:
     return max(math.sqrt(2.0 * per_tick * one_tick) - 0.5 * per_tick, min(one_tick, per_tick))
 
 
-def stopping_distance(velocity: float, per_tick: float, dt: float) -> float:
-    """Return how far a joint still goes when every tick from the next one on lowers its speed [rad]."""
+def ticks_to_stop(velocity: float, per_tick: float) -> int:
+    """Return in how many of the next ticks a joint still moves when each of them lowers its speed."""
+    return math.floor(abs(velocity) / per_tick)
+
+
+def braking_distance(velocity: float, per_tick: float, dt: float, ticks: int) -> float:
+    """Return how far a joint goes in the next ticks, signed, when each of them lowers its speed [rad].
+
+    Args:
+        velocity: Speed that was sent last [rad/s].
+        per_tick: How much each tick lowers it [rad/s].
+        dt: Length of a tick [s].
+        ticks: How many ticks; those after the joint has stopped count for nothing.
+    """
     speed = abs(velocity)
-    ticks = math.floor(speed / per_tick)
+    ticks = min(ticks, ticks_to_stop(velocity, per_tick))
     return math.copysign(dt * (ticks * speed - 0.5 * per_tick * ticks * (ticks + 1)), velocity)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from deploy.errors import BadInput
 from geometry.types import Array
 from robot.arm import JOINTS, JointCommand, RobotState
-from robot.brake import braked, fastest_towards, stopping_distance
+from robot.brake import braked, braking_distance, fastest_towards, ticks_to_stop
 from robot.kinematics.limits import UR10E_LIMITS, JointLimits
 from robot.kinematics.tool import Kinematics
 from robot.verdict import Intervention, InterventionKind, Verdict
@@ -207,12 +207,17 @@ class SafetyGovernor:
 
     def _leaves_workspace(self, joints: list[float], velocity: list[float], sent: list[float]) -> Intervention | None:
         """The wall that is crossed by a position, or by braking from it; None while it stays inside or comes back."""
-        stop = [q + stopping_distance(v, w, self._dt) for q, v, w in zip(joints, velocity, self._per_tick, strict=True)]
-        for at in (joints, stop):
-            crossed, depth = self._crossed(at)
-            # an arm that starts outside may come back, but not go further out
-            if crossed is not None and depth > self._crossed(sent)[1] + _ROUNDING:
-                return crossed
+        brake = list(zip(joints, velocity, self._per_tick, strict=True))
+        ticks = max(ticks_to_stop(v, w) for _, v, w in brake)
+        before: float | None = None
+        # the joints stop one after the other, so the tool's way bends: its end alone does not tell
+        for after in sorted({0, ticks // 4, ticks // 2, 3 * ticks // 4, ticks}):
+            crossed, depth = self._crossed([q + braking_distance(v, w, self._dt, after) for q, v, w in brake])
+            if crossed is not None:
+                before = self._crossed(sent)[1] if before is None else before
+                # an arm that starts outside may come back, but not go further out
+                if depth > before + _ROUNDING:
+                    return crossed
         return None
 
     def _crossed(self, joints: list[float]) -> tuple[Intervention | None, float]:

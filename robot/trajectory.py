@@ -224,4 +224,4 @@ def _speed_at(at: float, low: float, high: float, fastest: float, acceleration: 
     Stopping from v takes v^2 / (2 a) where the acceleration limits it, and v sqrt(v / j) where the jerk does.
     """
     way = max(0.0, min(at - low, high - at))
-    return min(fastest * _INSIDE, math.sqrt(acceleration * way), (0.25 * jerk * way * way) ** (1.0 / 3.0))
+    return min(fastest * _INSIDE, math.sqrt(acceleration * way), math.pow(0.25 * jerk * way * way, 1.0 / 3.0))
