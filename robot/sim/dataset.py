@@ -134,7 +134,9 @@ def _render_batch(options: DatasetOptions, scenes: range) -> None:
             cv2.imwrite(
                 str(options.out / "images" / split / f"{index:06d}.jpg"), sample.image, [cv2.IMWRITE_JPEG_QUALITY, 93]
             )
-            (options.out / "labels" / split / f"{index:06d}.txt").write_text(yolo_lines(sample.labels))
+            (options.out / "labels" / split / f"{index:06d}.txt").write_text(
+                yolo_lines(sample.labels.select(sample.labels.clear()))
+            )
 
 
 def yolo_lines(labels: Labels) -> str:
@@ -180,7 +182,7 @@ def scene_samples(
             found = label(world.model, world.data, CAMERA_NAME, view.geom_ids)
             doubtful = ~found.clear() & (found.visible_px >= 25)
             if not doubtful.any() or attempt == _TRIES - 1:
-                samples.append(Sample(degrade(view.color, rng, strength), found.select(found.clear()), renderer.name))
+                samples.append(Sample(degrade(view.color, rng, strength), found, renderer.name))
                 break
     return samples
 
