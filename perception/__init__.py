@@ -12,9 +12,10 @@ from perception.detections import Detections
 from perception.detector import Detector, YoloDetector
 from perception.frame import Frame
 from perception.letterbox import Letterbox
-from perception.localize import FrameId, Localized
+from perception.localize import FrameId, Localized, LocalizeParameters, localize
 from perception.nms import iou, nms
 from perception.source import Source, SourceStalled
+from perception.visibility import Sight, Visibility
 
 __all__ = [
     "Detections",
@@ -22,10 +23,14 @@ __all__ = [
     "Frame",
     "FrameId",
     "Letterbox",
+    "LocalizeParameters",
     "Localized",
+    "Sight",
     "Source",
     "SourceStalled",
+    "Visibility",
     "YoloDetector",
     "iou",
+    "localize",
     "nms",
 ]

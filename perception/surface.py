@@ -1,0 +1,165 @@
+"""The top of an object in a patch of a depth image: how high it is, and where the middle of its footprint lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from geometry.camera import Camera
+from geometry.projection import deproject
+from geometry.types import Array, BoolArray, DepthImage
+
+BIN_M = 0.003
+SEED_FRACTION = 0.5
+MARGIN_FRACTION, MARGIN_PX = 0.1, 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """Depth around a box, thinned out evenly if it is large.
+
+    Attributes:
+        depth_m: Shape (h, w), along the optical axis [m]; 0 = not measured.
+        ray_x: Shape (h, w), X / Z of each pixel's ray, lens distortion removed.
+        ray_y: Shape (h, w), Y / Z of each pixel's ray.
+        seeds: Shape (h, w), true in the middle of the box, where the object is.
+        stride: Every how many pixels one was taken, in both directions.
+    """
+
+    depth_m: Array
+    ray_x: Array
+    ray_y: Array
+    seeds: BoolArray
+    stride: int
+
+
+def cut_patch(
+    depth: DepthImage, depth_scale_m: float, camera: Camera, box: Array, max_pixels: int, max_depth_m: float
+) -> Patch | None:
+    """Cut a box out of a depth image, a little larger than it is: detectors are a pixel or two off.
+
+    Args:
+        depth: Shape (H, W), uint16.
+        depth_scale_m: Metres per unit.
+        camera: Intrinsics of the depth image.
+        box: x1, y1, x2, y2 edges [px].
+        max_pixels: Larger patches are thinned out to about this many pixels.
+        max_depth_m: Depth beyond this is taken as not measured [m].
+
+    Returns:
+        The patch; None if the box has no area within the image, or is not finite.
+    """
+    x1, y1, x2, y2 = box.tolist()
+    width, height = x2 - x1, y2 - y1
+    if not (width > 0.0 and height > 0.0 and x1 < camera.width and y1 < camera.height and x2 > 0.0 and y2 > 0.0):
+        return None
+    grow_x, grow_y = MARGIN_FRACTION * width + MARGIN_PX, MARGIN_FRACTION * height + MARGIN_PX
+    left, right = int(max(x1 - grow_x, 0.0)), int(min(x2 + grow_x, camera.width))
+    top, bottom = int(max(y1 - grow_y, 0.0)), int(min(y2 + grow_y, camera.height))
+    stride = 1
+    while (right - left) * (bottom - top) > max_pixels * stride * stride:
+        stride += 1
+    window = (slice(top, bottom, stride), slice(left, right, stride))
+    depth_m: Array = depth[window] * np.float64(depth_scale_m)
+    depth_m[depth_m > max_depth_m] = 0.0
+    ray_x, ray_y = ray_grid(camera)
+    columns = np.arange(left, right, stride) - (0.5 * (x1 + x2) - 0.5)
+    rows = np.arange(top, bottom, stride) - (0.5 * (y1 + y2) - 0.5)
+    half_seed = 0.5 * SEED_FRACTION
+    seeds = (np.abs(rows) <= half_seed * height)[:, None] & (np.abs(columns) <= half_seed * width)
+    return Patch(depth_m, ray_x[window], ray_y[window], seeds, stride)
+
+
+@lru_cache(maxsize=8)
+def ray_grid(camera: Camera) -> tuple[Array, Array]:
+    """X / Z and Y / Z of every pixel's ray, shape (H, W) each, read-only.
+
+    Kept for each camera: with a distorting lens the first call takes a tenth of a second.
+    """
+    shape = (camera.height, camera.width)
+    if not camera.distortion:
+        x = (np.arange(camera.width) - camera.cx) / camera.fx
+        y = (np.arange(camera.height) - camera.cy) / camera.fy
+        return np.broadcast_to(x, shape), np.broadcast_to(y[:, None], shape)
+    v, u = np.indices(shape, dtype=np.float64)
+    rays = deproject(np.stack((u.ravel(), v.ravel()), axis=1), np.ones(u.size), camera)
+    grid = np.nan_to_num(rays[:, :2].T.reshape(2, *shape))
+    grid.flags.writeable = False
+    return grid[0], grid[1]
+
+
+def top_height(heights_m: Array, tolerance_m: float) -> float:
+    """Height of the uppermost surface of some extent.
+
+    The uppermost peak of a histogram that reaches half of its largest one, then the median around it, twice. Flying
+    pixels and fringes above the surface make no peak; sides and the ground below it do not reach up to it.
+
+    Args:
+        heights_m: Shape (N,), N >= 1, along any upward direction [m].
+        tolerance_m: Half width of the band that counts as the surface [m].
+    """
+    low = heights_m.min()
+    # at least three bins: numpy's `same` is as long as the longer of its inputs
+    counts = np.bincount(((heights_m - low) * (1.0 / BIN_M)).astype(np.int64), minlength=3)
+    smooth = np.convolve(counts, (1, 1, 1), "same")
+    top = float(low + (np.flatnonzero(2 * smooth >= smooth.max())[-1] + 0.5) * BIN_M)
+    for _ in range(2):
+        near = heights_m[np.abs(heights_m - top) < tolerance_m]
+        if near.size:
+            middle = near.size // 2
+            top = float(np.partition(near, middle)[middle])
+    return top
+
+
+def connected_to(seeds: BoolArray, mask: BoolArray, unknown: BoolArray) -> BoolArray:
+    """The piece of a mask that covers most of the seeds: a neighbour of the same height is another object.
+
+    Args:
+        seeds: Shape (h, w), where the object is.
+        mask: Shape (h, w), what may belong to it.
+        unknown: Shape (h, w), pixels without depth: they do not separate.
+    """
+    _, labels = cv2.connectedComponents((mask | unknown).view(np.uint8), connectivity=8, ltype=cv2.CV_16U)
+    votes = np.bincount(labels[seeds & mask], minlength=1)
+    label = votes.argmax()
+    return np.asarray((labels == label) & mask) if label else mask
+
+
+def footprint(along_m: Array, across_m: Array, cell_m: float) -> tuple[float, float, float, float, float]:
+    """Middle and spread of the area that points cover.
+
+    Each cell of a grid counts once, however many points fall into it: the sides of an upright object fall onto the
+    rim of its top, and near parts have more pixels; neither moves the middle.
+
+    Args:
+        along_m: Shape (N,), N >= 1, first coordinate in the plane [m].
+        across_m: Shape (N,), second coordinate [m].
+        cell_m: Edge of a cell [m], at least the distance between the points.
+
+    Returns:
+        Middle along and across [m], and the second moments of the area [m^2]: along, across, mixed. A square of edge
+        s has s^2 / 12 in every direction, however it is turned.
+    """
+    low_i, low_j = along_m.min(), across_m.min()
+    i = ((along_m - low_i) * (1.0 / cell_m)).astype(np.int64)
+    j = ((across_m - low_j) * (1.0 / cell_m)).astype(np.int64)
+    columns = int(j.max()) + 1
+    cells = np.flatnonzero(np.bincount(i * columns + j))
+    rows = cells // columns
+    u, v = rows.astype(np.float64), (cells - rows * columns).astype(np.float64)
+    count = len(cells)
+    mean_u, mean_v = float(u.sum()) / count, float(v.sum()) / count
+    u -= mean_u
+    v -= mean_v
+    area = cell_m * cell_m
+    return (
+        float(low_i) + (mean_u + 0.5) * cell_m,
+        float(low_j) + (mean_v + 0.5) * cell_m,
+        # a cell has an extent of its own, 1 / 12
+        (float(u @ u) / count + 1.0 / 12.0) * area,
+        (float(v @ v) / count + 1.0 / 12.0) * area,
+        float(u @ v) / count * area,
+    )
