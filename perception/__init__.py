@@ -4,6 +4,8 @@ Owns: `Frame`, capture sources, `Detections`, detectors (one invertible image tr
 intrinsics; decode; NMS), box + depth -> 3D point with covariance, mAP.
 
 Does not own: track state, clocks.
+
+The functions `localize` and `nms` are imported from their modules, which have the same names.
 """
 
 from __future__ import annotations
@@ -12,8 +14,7 @@ from perception.detections import Detections
 from perception.detector import Detector, YoloDetector
 from perception.frame import Frame
 from perception.letterbox import Letterbox
-from perception.localize import FrameId, Localized, LocalizeParameters, localize
-from perception.nms import iou, nms
+from perception.localize import FrameId, Localized, LocalizeParameters
 from perception.source import Source, SourceStalled
 from perception.visibility import Sight, Visibility
 
@@ -30,7 +31,4 @@ __all__ = [
     "SourceStalled",
     "Visibility",
     "YoloDetector",
-    "iou",
-    "localize",
-    "nms",
 ]
