@@ -34,7 +34,8 @@ def parse_value(text: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-        raise ValueError(f"{where}{getattr(error, 'problem', None) or error}") from error
+        reason = getattr(error, "problem", None) or str(error)
+        raise ValueError(where + " ".join(reason.split())) from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
