@@ -13,7 +13,7 @@ from robot.sim import Snapshot
 from robot.sim.layout import CAMERA_NAME, OVERVIEW_NAME
 
 INTERVAL_NS = 250_000_000
-PICTURES = 8
+PICTURES = 6
 WIDTH = 320
 
 

@@ -66,6 +66,8 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
             watch = strip if episode == 0 else None
             scheduler.run_episode(episode, round(task.timeout_s * 1e9), cell.finished(watch))
             detail.append(cell.detail())
+            if watch is not None:
+                watch.save()
             success = bool(detail[-1]["success"])
             done, successes = done + 1, successes + success
             progress(
@@ -81,8 +83,6 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         recorder.text("end", f"lost: {lost}", scheduler.now_ns)
         recorder.close()
         cell.close()
-    if strip is not None:
-        strip.save()
     outcome = RunResult(
         run_dir, done, successes, tally.frames, tally.dropped_frames, tally.commands,
         executor.hash.hexdigest(), notes=dict(scheduler.notes), interrupted=interrupted,

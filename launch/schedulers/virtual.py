@@ -192,7 +192,6 @@ class VirtualScheduler:
         if command.value.note and command.value.outcome is not Outcome.OK:
             self.note(command.value.note)
         self._at(command.published_ns, lambda: self._send(command))
-        self._maybe_plan()
         if self.now_ns >= self._rows_due_ns:
             self._flush()
             self._rows_due_ns = self.now_ns + LEDGER_BLOCK_NS

@@ -166,14 +166,16 @@ class WallScheduler:
                 self._tracks_ready.notify()
 
     def _plan(self) -> None:
-        planned_ns = -1
+        seen_ns = -1
         while not self._stop.is_set():
             with self._tracks_ready:
-                self._tracks_ready.wait(timeout=0.02)
+                self._tracks_ready.wait(timeout=0.1)
                 tracks = self._tracks
-            if tracks is None or tracks.photon_ns <= planned_ns or not self._schedule.needs_next(self._clock()):
+            if tracks is None or tracks.photon_ns <= seen_ns:
                 continue
-            planned_ns = tracks.photon_ns
+            seen_ns = tracks.photon_ns  # a plan starts from fresh photons, or waits for the next ones
+            if not self._schedule.needs_next(self._clock()):
+                continue
             chunk = self._executor.plan(self._clock(), tracks.sequence, self._executor.states.newest_sequence)
             if self._schedule.offer(chunk.value, self._clock()) == "switched":
                 self._chunk = chunk
