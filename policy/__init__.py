@@ -10,7 +10,21 @@ kinematics).
 from __future__ import annotations
 
 from policy.action_chunk import ActionChunk, ActionSpace
+from policy.chunk_schedule import ChunkSchedule, Offer
+from policy.expert import ScriptedExpert
+from policy.expert_parameters import ExpertParameters
+from policy.motion import Phase
 from policy.observation import Observation
 from policy.protocol import Policy
 
-__all__ = ["ActionChunk", "ActionSpace", "Observation", "Policy"]
+__all__ = [
+    "ActionChunk",
+    "ActionSpace",
+    "ChunkSchedule",
+    "ExpertParameters",
+    "Observation",
+    "Offer",
+    "Phase",
+    "Policy",
+    "ScriptedExpert",
+]

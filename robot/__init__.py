@@ -9,5 +9,26 @@ Does not own: policies.
 from __future__ import annotations
 
 from robot.arm import Arm, CommandMode, JointCommand, RobotState
+from robot.governor import GovernorLimits, SafetyGovernor, Workspace
+from robot.kinematics import UR10E_LIMITS, JointLimits, Kinematics, Unreachable
+from robot.trajectory import JointTrajectory
+from robot.verdict import INTERVENTION_KINDS, Intervention, InterventionKind, Verdict
 
-__all__ = ["Arm", "CommandMode", "JointCommand", "RobotState"]
+__all__ = [
+    "INTERVENTION_KINDS",
+    "UR10E_LIMITS",
+    "Arm",
+    "CommandMode",
+    "GovernorLimits",
+    "Intervention",
+    "InterventionKind",
+    "JointCommand",
+    "JointLimits",
+    "JointTrajectory",
+    "Kinematics",
+    "RobotState",
+    "SafetyGovernor",
+    "Unreachable",
+    "Verdict",
+    "Workspace",
+]
