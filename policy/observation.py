@@ -43,7 +43,7 @@ class Observation:
     stamp_ns: int
     joint_positions_rad: Array
     gripper_opening: float
-    base_T_tcp: Pose  # noqa: N815 - frame names
+    base_T_tcp: Pose
     object_position_m: Array
     object_covariance_m2: Array
     object_visible_age_s: float

@@ -23,10 +23,10 @@ class Kinematics:
         limits: Ranges of its joints.
     """
 
-    flange_T_tcp: Pose = field(default_factory=Pose.identity)  # noqa: N815 - frame names
+    flange_T_tcp: Pose = field(default_factory=Pose.identity)
     model: DhModel = UR10E
     limits: JointLimits = UR10E_LIMITS
-    _tcp_T_flange: Pose = field(init=False, repr=False)  # noqa: N815
+    _tcp_T_flange: Pose = field(init=False, repr=False)
     _offset: Vector = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
