@@ -86,8 +86,12 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         on_rows(executor.ledger.take(), clock())
         recorder.text("end", f"lost: {executor.ledger.lost + recorder.dropped}", clock())
         recorder.close()
-        for closable in (*sources, *([arm] if arm is not None else []), *([cell] if cell is not None else [])):
-            closable.close()
+        for source in sources:
+            source.close()
+        if arm is not None:
+            arm.close()
+        if cell is not None:
+            cell.close()
     outcome = RunResult(
         run_dir, done, successes if cell is not None else None, tally.frames, tally.dropped_frames, tally.commands,
         executor.hash.hexdigest(), notes=dict(scheduler.notes), interrupted=interrupted,

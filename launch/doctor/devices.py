@@ -86,9 +86,9 @@ def realsense() -> Finding:
     name = "realsense"
     if importlib.util.find_spec("pyrealsense2") is None:
         return Finding(name, "missing", "pyrealsense2 is not installed", "not needed; pip install 'eyehand[realsense]'")
-    from perception.sources.realsense import import_pyrealsense
+    from perception.sources.realsense_device import import_pyrealsense2
 
-    rs = import_pyrealsense()
+    rs = import_pyrealsense2()
     version = metadata.version("pyrealsense2")
     found = [_describe(rs, device) for device in rs.context().query_devices()]
     if not found:
