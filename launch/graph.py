@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from perception.visibility import Visibility
 
 from geometry import Pose, PoseBuffer
 from launch.control_path import ControlPath
@@ -14,6 +13,7 @@ from perception.detections import Detections
 from perception.detector import Detector
 from perception.frame import Frame
 from perception.localize import Localized, LocalizeParameters, localize
+from perception.visibility import Visibility
 from policy import ActionChunk, Observation, Policy
 from robot.arm import RobotState
 from robot.kinematics import Kinematics
@@ -47,17 +47,20 @@ class LocateStage:
         self._arm = arm
         self._parameters = parameters
         self._gripper = PoseBuffer(capacity=BUFFERED_STATES, max_extrapolation_ns=MAX_EXTRAPOLATION_NS)
+        self._newest_ns = -1
         self.last_state = -1
 
     def reset(self) -> None:
         """Forget the arm's poses."""
         self._gripper.clear()
+        self._newest_ns = -1
 
     def __call__(self, detections: Detections, frame: Frame, new_states: Sequence[RobotState]) -> Placed:
         """Place one frame's detections; `new_states` are the robot states since the last call, in order."""
         for state in new_states:
             self.last_state = state.sequence
-            if self._arm is not None:
+            if self._arm is not None and state.stamp_ns > self._newest_ns:  # a late tick may read the same state twice
+                self._newest_ns = state.stamp_ns
                 self._gripper.push(state.stamp_ns, self._arm.tcp(state.joint_positions_rad))
         mount = self._mounts[frame.camera_name]
         if mount.gripper_T_camera is not None and self._arm is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from geometry.camera import Camera
 from launch.config import Config
@@ -13,7 +14,7 @@ from launch.sim_cell import SimCell, Watcher
 from perception.frame import Frame
 from perception.source import Source
 from robot.arm import JointCommand, RobotState
-from robot.sim import CAMERA
+from robot.sim import CAMERA, Snapshot
 
 
 class LiveCell(SimCell):
@@ -23,6 +24,7 @@ class LiveCell(SimCell):
         super().__init__(config)
         self.clock = clock
         self.lock = threading.Lock()
+        self._rendering = ThreadPoolExecutor(1, "eyehand-render")
         self.live_arm = LiveArm(self)
         self.sources: list[Source] = [LiveCamera(self, camera) for camera in config.rig.cameras]
 
@@ -31,6 +33,15 @@ class LiveCell(SimCell):
         now_ns = self.clock()
         self.advance(now_ns)
         return now_ns
+
+    def picture(self, camera: str, snapshot: Snapshot, stamp_ns: int, sequence: int) -> Frame:
+        """Render on the one thread that OpenGL's context belongs to."""
+        return self._rendering.submit(self.source(camera).picture, snapshot, stamp_ns, sequence).result()
+
+    def close(self) -> None:
+        """Free the renderer where it was used."""
+        self._rendering.submit(super().close).result()
+        self._rendering.shutdown()
 
     def finished(self, watcher: Watcher | None) -> Callable[[], bool]:
         """Whether the episode is over, asked from the control loop."""
@@ -97,7 +108,7 @@ class LiveCamera:
         with cell.lock:
             stamp_ns = cell.catch_up()
             snapshot = cell.world.snapshot()
-        return cell.source(self.name).picture(snapshot, stamp_ns, self._sequence)
+        return cell.picture(self.name, snapshot, stamp_ns, self._sequence)
 
     def close(self) -> None:
         """The cell frees the renderer."""
