@@ -97,7 +97,7 @@ def _card(passport: Mapping[str, Any]) -> str:
 Finds a red cube and other objects on a table, in the picture of a camera on a gripper.
 {note}
 - classes: {classes}
-- input: `{passport["input"]}`, {passport["color_order"]}, scaled by {passport["scale"]}, letterbox `{passport["letterbox"]}`
+- input: `{passport["input"]}`, {passport["color_order"]}, x {passport["scale"]}, letterbox `{passport["letterbox"]}`
 - output: `{passport["layout"]}`, one row of centre, size and class scores for each anchor, before suppression
 - file: {passport["size_bytes"] / 1e6:.1f} MB, sha256 `{passport["sha256"]}`
 
@@ -134,8 +134,8 @@ The class `distractor` stands for boxes, cylinders and balls of any colour but r
 
 ## Licence
 
-AGPL-3.0-only (see LICENSE): architecture, loss and trainer are Ultralytics'. The rest of the project does not link to it;
-delete this folder and put another `model.onnx` in its place to be free of it.
+AGPL-3.0-only (see LICENSE): architecture, loss and trainer are Ultralytics'. The rest of the project does not link to
+it; delete this folder and put another `model.onnx` in its place to be free of it.
 """
 
 
