@@ -68,7 +68,7 @@ class ModelStore:
 
         Raises:
             BadInput: If there is none, naming where it was looked for and what is there instead; or if its passport
-                is not a JSON object.
+                is not a JSON object, or was written for another file.
         """
         if str(name).endswith(".onnx"):
             file = Path(name).expanduser()
@@ -109,16 +109,22 @@ def _load(name: str, onnx_path: Path) -> Model:
         name=name,
         path=folder,
         onnx_path=onnx_path,
-        passport=_read_passport(passport) if passport.is_file() else {},
+        passport=_read_passport(passport, onnx_path) if passport.is_file() else {},
         card=card.read_text(encoding="utf-8") if card.is_file() else "",
     )
 
 
-def _read_passport(path: Path) -> dict[str, Any]:
+def _read_passport(path: Path, onnx_path: Path) -> dict[str, Any]:
     try:
         passport = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BadInput(f"passport {path} is not JSON ({error}): write it again") from error
     if not isinstance(passport, dict):
         raise BadInput(f"passport {path} holds a {type(passport).__name__}: expected a JSON object")
+    declared, found = passport.get("sha256"), file_sha256(onnx_path)
+    if declared not in (None, found):
+        raise BadInput(
+            f"passport {path} is of a model with sha256 {declared}, {onnx_path} has {found}: "
+            "one of them was replaced without the other; package the model again"
+        )
     return passport

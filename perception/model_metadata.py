@@ -27,13 +27,14 @@ def class_names(metadata: Mapping[str, str]) -> tuple[str, ...]:
         ('red_cube', 'distractor')
     """
     if CLASSES in metadata:
-        names = _parse(CLASSES, metadata[CLASSES], json.loads)
+        names = _parse(CLASSES, metadata[CLASSES])
     elif "names" in metadata:
-        names = _parse("names", metadata["names"], ast.literal_eval)
+        names = _parse("names", metadata["names"])
         if isinstance(names, dict):
-            if sorted(names) != list(range(len(names))):
-                raise BadInput(f"metadata names has the class numbers {sorted(names)}: expected 0..{len(names) - 1}")
-            names = [names[number] for number in range(len(names))]
+            numbered = {str(number): name for number, name in names.items()}  # newer exports write numbers as text
+            if numbered.keys() != {str(number) for number in range(len(names))}:
+                raise BadInput(f"metadata names has the class numbers {list(names)}: expected 0..{len(names) - 1}")
+            names = [numbered[str(number)] for number in range(len(names))]
     else:
         raise BadInput(
             f"the model's metadata has neither {CLASSES} nor names, it has {', '.join(sorted(metadata)) or 'nothing'}: "
@@ -61,13 +62,16 @@ def check_preprocessing(metadata: Mapping[str, str], shape: tuple[int, ...]) -> 
     if metadata.get("eyehand.input", size) != size:
         raise BadInput(f"the model declares eyehand.input = {metadata['eyehand.input']!r} and has the input {size}")
     if "imgsz" in metadata:
-        imgsz = _parse("imgsz", metadata["imgsz"], ast.literal_eval)
+        imgsz = _parse("imgsz", metadata["imgsz"])
         if imgsz not in (shape[2], list(shape[2:])) or (isinstance(imgsz, int) and shape[2] != shape[3]):
             raise BadInput(f"the model declares imgsz = {imgsz} (height, width) and has the input {size}")
 
 
-def _parse(key: str, text: str, parser: Any) -> Any:
-    try:
-        return parser(text)
-    except (ValueError, SyntaxError) as error:
-        raise BadInput(f"metadata {key} = {text[:80]!r} of the model cannot be read: {error}") from error
+def _parse(key: str, text: str) -> Any:
+    """Value of a text in JSON or, as older exports wrote it, in Python's notation."""
+    for parser in (json.loads, ast.literal_eval):
+        try:
+            return parser(text)
+        except (ValueError, SyntaxError):
+            continue
+    raise BadInput(f"metadata {key} = {text[:80]!r} of the model cannot be read: expected JSON; export it again")
