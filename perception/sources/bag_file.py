@@ -130,6 +130,9 @@ class BagFile:
         Raises:
             BadInput: If the bytes do not fit the type, naming topic and time.
         """
+        where = f"{self.path}: message of {message.topic} at {message.log_ns} ns"
+        if message.message_type not in self._store.fielddefs:
+            raise BadInput(f"{where} is a {message.message_type}, which is not a standard type")
         deserialize = self._store.deserialize_ros1 if self.is_ros1 else self._store.deserialize_cdr
         try:
             try:
@@ -139,7 +142,6 @@ class BagFile:
                     raise
                 return deserialize(message.raw[:-REALSENSE_TRAILER_BYTES], message.message_type)
         except Exception as error:
-            where = f"{self.path}: message of {message.topic} at {message.log_ns} ns"
             raise BadInput(f"{where} is not a {message.message_type}: {error}") from error
 
     def close(self) -> None:

@@ -120,8 +120,8 @@ class FrameAssembler:
             )
             depth: _Part | None = None
             if has_depth:
-                depth, wait = self._depth_of(color)
-                if depth is None and wait and not ended and len(self._colors) < HELD:
+                depth, wait = self._depth_of(color, ended)
+                if depth is None and wait and len(self._colors) < HELD:
                     break
                 if depth is None:
                     self._colors.popleft()
@@ -134,13 +134,13 @@ class FrameAssembler:
             self._depths.popleft()
         return frames
 
-    def _depth_of(self, color: _Part) -> tuple[_Part | None, bool]:
+    def _depth_of(self, color: _Part, ended: bool) -> tuple[_Part | None, bool]:
         """The depth image of a colour image, and if there is none, whether one may still come."""
         nearest = min(self._depths, key=lambda part: abs(part.stamp_ns - color.stamp_ns), default=None)
         if nearest is None:
-            return None, True
+            return None, not ended
         apart = nearest.stamp_ns - color.stamp_ns
-        later = self._depths[-1].stamp_ns > color.stamp_ns
+        later = ended or self._depths[-1].stamp_ns > color.stamp_ns
         # A nearer one may follow while the images seen so far are older than the colour image.
         if apart == 0 or (later and abs(apart) <= PAIRING_NS):
             return nearest, False
