@@ -197,7 +197,7 @@ def _pose(world: World, rng: np.random.Generator, *, hide_cube: bool) -> bool:
     if stage < 0.45:  # search
         near = rest[:2] + rng.uniform(-0.2, 0.2, 2) if rng.random() < 0.6 else rng.uniform((0.42, -0.4), (0.85, 0.45))
         position = np.append(near, rng.uniform(0.18, 0.6))
-        lean_rad, opening = 0.14, float(rng.uniform(0.6, 1.0))
+        lean_rad, opening = 0.14, float(rng.choice([1.0, 1.0, rng.uniform(0.0, 1.0)]))
     elif stage < 0.72:  # descend on the cube
         position = np.append(rest[:2] + rng.normal(0.0, 0.02, 2), rng.uniform(0.016, 0.26))
         opening = float(rng.choice([1.0, 1.0, rng.uniform(CUBE_EDGE_M / STROKE_M, 1.0)]))

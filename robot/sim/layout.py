@@ -27,6 +27,7 @@ JOINT_NAMES: tuple[str, ...] = (
     "wrist_3_joint",
 )
 CAMERA_NAME = "wrist"
+FIXED_NAME = "fixed"
 OVERVIEW_NAME = "overview"
 CLASS_NAMES: tuple[str, str] = ("red_cube", "distractor")
 
@@ -79,6 +80,21 @@ KINEMATICS = Kinematics(FLANGE_T_GRIPPER)
 
 # Tool straight down at world (0.60, -0.10), tcp 0.35 m above the table: the camera sees the whole region of the cube.
 HOME_JOINTS_RAD: tuple[float, ...] = (-0.45551248, -1.70280153, 2.01677836, -1.88477317, -1.57079633, 2.68608018)
+
+
+def look_at(eye_m: npt.ArrayLike, target_m: npt.ArrayLike) -> Pose:
+    """Pose world_T_camera (optical) of a camera at one point of the world that looks at another, upright [m]."""
+    eye, target = np.asarray(eye_m, dtype=np.float64), np.asarray(target_m, dtype=np.float64)
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    return Pose(np.stack([right, np.cross(forward, right), forward], axis=1), eye)
+
+
+# A second camera for perception: it stands still on the far side of the table and looks back at the cube's region.
+WORLD_T_FIXED = look_at([1.10, -0.10, 0.72], [0.68, -0.10, 0.0])
+# A camera outside that sees the whole cell, for people.
+WORLD_T_OVERVIEW = look_at([1.75, -1.05, 1.15], [0.5, 0.02, 0.2])
 
 
 def tool_down(position_m: npt.ArrayLike, yaw_rad: float = 0.0) -> Pose:

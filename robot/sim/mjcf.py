@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geometry import Pose
 from robot.sim import textures
 from robot.sim.layout import (
     BIN,
@@ -19,6 +20,7 @@ from robot.sim.layout import (
     CAMERA_POSITION_M,
     CAMERA_TILT_RAD,
     CUBE_EDGE_M,
+    FIXED_NAME,
     FOCAL_PX,
     IMAGE_HEIGHT,
     IMAGE_WIDTH,
@@ -28,10 +30,13 @@ from robot.sim.layout import (
     TABLE_CENTER_M,
     TABLE_HALF_SIZE_M,
     TCP_OFFSET_M,
+    WORLD_T_FIXED,
+    WORLD_T_OVERVIEW,
 )
 from robot.sim.scene import Distractor, Rgb, SceneSpec, cube_rest_height_m
 
 _HALF_PI = math.pi / 2
+FOVY_DEG = math.degrees(2 * math.atan(IMAGE_HEIGHT / 2 / FOCAL_PX))  # in degrees whatever the compiler says
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,21 +161,18 @@ def _room(spec: SceneSpec) -> list[str]:
         f'<geom name="wall_front" type="box" size=".02 3 1.6" pos="2.6 0 0.8" {wall}/>',
         f'<geom name="wall_left" type="box" size="3 .02 1.6" pos="0 2.6 0.8" {wall}/>',
         f'<geom name="wall_right" type="box" size="3 .02 1.6" pos="0 -2.6 0.8" {wall}/>',
-        _overview(),
+        _standing_camera(OVERVIEW_NAME, WORLD_T_OVERVIEW, 45.0),
+        _standing_camera(FIXED_NAME, WORLD_T_FIXED, FOVY_DEG),
         f"""<geom name="table" type="box" size="{half_x} {half_y} 0.02" pos="{x} {y} -0.02" material="table"
  friction="1 .01 .001"/>""",
         f'<geom name="pedestal" type="box" size="0.12 0.12 0.365" pos="0 0 -0.386" {_rgba(spec.arm_rgb)}/>',
     ]
 
 
-def _overview() -> str:
-    """A camera outside that sees the whole cell, for people."""
-    eye, target = np.array([1.75, -1.05, 1.15]), np.array([0.5, 0.02, 0.2])
-    back = (eye - target) / np.linalg.norm(eye - target)
-    right = np.cross([0.0, 0.0, 1.0], back)
-    right /= np.linalg.norm(right)
-    axes = _vec((*right, *np.cross(back, right)))
-    return f'<camera name="{OVERVIEW_NAME}" pos="{_vec(tuple(eye))}" xyaxes="{axes}" fovy="45"/>'
+def _standing_camera(name: str, world_T_camera: Pose, fovy_deg: float) -> str:
+    axes = _vec((*world_T_camera.rotation[:, 0], *-world_T_camera.rotation[:, 1]))
+    position = _vec(tuple(world_T_camera.translation))
+    return f'<camera name="{name}" pos="{position}" xyaxes="{axes}" fovy="{fovy_deg:.12g}"/>'
 
 
 def _bin(rgb: Rgb) -> list[str]:
@@ -264,14 +266,13 @@ def _gripper(spec: SceneSpec) -> list[str]:
     pad_z = TCP_OFFSET_M - 0.002
     x, y, z = CAMERA_POSITION_M
     tilt_s, tilt_c = math.sin(CAMERA_TILT_RAD), math.cos(CAMERA_TILT_RAD)
-    fovy = math.degrees(2 * math.atan(IMAGE_HEIGHT / 2 / FOCAL_PX))  # in degrees whatever the compiler says
     finger = _rgba(spec.finger_rgb)
     lines = [
         f'<geom class="arm" name="palm" type="box" size=".055 .035 .045" pos="0 0 .045" mass="0.8" {finger}/>',
         f"""<geom class="arm" name="camera_body" type="box" size=".05 .013 .012" mass=".1"
  pos="{x} {y} {z + TCP_OFFSET_M - 0.016:.9g}" {finger}/>""",
         # MuJoCo's camera looks along -z with y up: its y is the optical frame's -y.
-        f"""<camera name="{CAMERA_NAME}" pos="{x} {y} {z + TCP_OFFSET_M:.9g}" fovy="{fovy:.12g}"
+        f"""<camera name="{CAMERA_NAME}" pos="{x} {y} {z + TCP_OFFSET_M:.9g}" fovy="{FOVY_DEG:.12g}"
  xyaxes="1 0 0 0 {-tilt_c:.12g} {tilt_s:.12g}"/>""",
         f'<site name="tcp" pos="0 0 {TCP_OFFSET_M}" size=".003" group="4"/>',
     ]

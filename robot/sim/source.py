@@ -8,7 +8,7 @@ from collections.abc import Callable
 from deploy.errors import BadInput
 from geometry.camera import Camera
 from perception.frame import Frame
-from robot.sim.layout import CAMERA, CAMERA_NAME, OVERVIEW_NAME
+from robot.sim.layout import CAMERA, CAMERA_NAME, FIXED_NAME
 from robot.sim.render import Renderer, make_renderer
 from robot.sim.sensor import Sensor, SensorParameters
 from robot.sim.snapshot import Snapshot
@@ -32,7 +32,7 @@ class SimSource:
         frames: Frames after which `read` ends; None never ends.
         clock: Run clock [ns] that `read` keeps pace with; None reads as fast as it renders.
         camera: Intrinsics that the rig states; they must be the simulator's.
-        view: Which camera of the world it is: `wrist`, or `overview`, which stands still beside the table.
+        view: Which camera of the world it is: `wrist`, or `fixed`, which stands still behind the table.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class SimSource:
         camera: Camera | None = None,
         view: str = CAMERA_NAME,
     ) -> None:
-        if view not in (CAMERA_NAME, OVERVIEW_NAME):
-            raise BadInput(f"view {view!r} of camera {name}: expected {CAMERA_NAME} or {OVERVIEW_NAME}")
+        if view not in (CAMERA_NAME, FIXED_NAME):
+            raise BadInput(f"view {view!r} of camera {name}: expected {CAMERA_NAME} or {FIXED_NAME}")
         if not rate_hz > 0.0:
             raise BadInput(f"rate of camera {name} is {rate_hz} Hz: expected > 0")
         if camera is not None and camera != CAMERA:
