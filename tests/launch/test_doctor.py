@@ -357,6 +357,37 @@ def test_a_capability_is_read_from_the_kernel_structure(monkeypatch: pytest.Monk
     assert devices._capability(node) == ("Webcam", False)
 
 
+class FakeRealSense:
+    def supports(self, _field: str) -> bool:
+        return True
+
+    def get_info(self, field: str) -> str:
+        return {"name": "D435i", "serial_number": "0123", "usb_type_descriptor": "3.2"}[field]
+
+
+@pytest.mark.parametrize(
+    ("plugged_in", "status", "detail"),
+    [([], "missing", "no camera answers"), ([FakeRealSense()], "ok", "D435i, serial 0123, USB 3.2")],
+)
+def test_realsense(monkeypatch: pytest.MonkeyPatch, plugged_in: list[Any], status: str, detail: str) -> None:
+    fields = SimpleNamespace(name="name", serial_number="serial_number", usb_type_descriptor="usb_type_descriptor")
+    context = SimpleNamespace(query_devices=lambda: plugged_in)
+    rs = SimpleNamespace(camera_info=fields, context=lambda: context)
+    monkeypatch.setattr("perception.sources.realsense_device.import_pyrealsense2", lambda: rs)
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _name: object())
+    monkeypatch.setattr(devices.metadata, "version", lambda _name: "2.59")
+    found = devices.realsense()
+    assert found.status == status
+    assert detail in found.detail
+
+
+def test_realsense_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _name: None)
+    found = devices.realsense()
+    assert found.status == "missing"
+    assert "eyehand[realsense]" in found.remedy
+
+
 @pytest.mark.parametrize("installed", [True, False])
 def test_drivers_of_arms(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
     monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _name: object() if installed else None)

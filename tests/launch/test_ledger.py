@@ -11,7 +11,9 @@ from launch.ledger import ROW, Ledger, Outcome, Stage, rows_from_bytes
 def test_rows_come_back_in_order_and_once() -> None:
     ledger = Ledger()
     for sequence in range(5):
-        ledger.append(Stage.DETECT, sequence, now_ns=10 * sequence, photon_ns=sequence, camera=1, input_sequence=sequence)
+        ledger.append(
+            Stage.DETECT, sequence, now_ns=10 * sequence, photon_ns=sequence, camera=1, input_sequence=sequence
+        )
     rows = ledger.take()
     assert rows["sequence"].tolist() == [0, 1, 2, 3, 4]
     assert rows["order"].tolist() == [0, 1, 2, 3, 4]
@@ -22,7 +24,9 @@ def test_rows_come_back_in_order_and_once() -> None:
 
 def test_a_row_survives_its_bytes() -> None:
     ledger = Ledger()
-    ledger.append(Stage.IK, 7, 1, -1, input_sequence=3, other=9, outcome=2, decision=5, modelled_ns=11, measured_ns=12, wait_ns=13)
+    ledger.append(
+        Stage.IK, 7, 1, -1, input_sequence=3, other=9, outcome=2, decision=5, modelled_ns=11, measured_ns=12, wait_ns=13
+    )
     row = rows_from_bytes(ledger.take().tobytes())[0]
     names = ("stage", "sequence", "input", "other", "outcome", "decision", "modelled_ns", "measured_ns", "wait_ns")
     assert [int(row[name]) for name in names] == [Stage.IK, 7, 3, 9, 2, 5, 11, 12, 13]

@@ -20,7 +20,9 @@ def test_a_stream_forgets_the_oldest_and_counts_on() -> None:
     assert (stream.count, stream.newest_sequence, stream.newest) == (5, -1, None)
 
 
-@pytest.mark.parametrize(("after", "upto", "expected"), [(-1, 2, [0, 1, 2]), (1, 3, [2, 3]), (3, 3, []), (2, 99, [3, 4])])
+@pytest.mark.parametrize(
+    ("after", "upto", "expected"), [(-1, 2, [0, 1, 2]), (1, 3, [2, 3]), (3, 3, []), (2, 99, [3, 4])]
+)
 def test_since(after: int, upto: int, expected: list[int]) -> None:
     stream = Stream("states", keep=10)
     for sequence in range(5):

@@ -12,7 +12,9 @@ def one_reaction() -> Ledger:
     ledger = Ledger()
     ledger.append(Stage.EPISODE, 0, 0, 0)
     ledger.append(Stage.CAPTURE, 0, 105 * MS, 100 * MS, camera=0, modelled_ns=5 * MS, measured_ns=40 * MS)
-    ledger.append(Stage.DETECT, 0, 105 * MS, 100 * MS, camera=0, input_sequence=0, modelled_ns=15 * MS, measured_ns=20 * MS)
+    ledger.append(
+        Stage.DETECT, 0, 105 * MS, 100 * MS, camera=0, input_sequence=0, modelled_ns=15 * MS, measured_ns=20 * MS
+    )
     ledger.append(Stage.IK, 0, 140 * MS, 20 * MS, input_sequence=0, modelled_ns=1 * MS, measured_ns=MS)
     ledger.append(Stage.SEND, 0, 141 * MS, 20 * MS, input_sequence=0, modelled_ns=1 * MS, measured_ns=MS)
     ledger.append(Stage.IK, 1, 150 * MS, 100 * MS, input_sequence=1, modelled_ns=1 * MS, measured_ns=MS)
