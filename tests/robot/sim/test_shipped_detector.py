@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deploy.model_store import Model, ModelStore
+from deploy.onnxruntime_backend import OnnxRuntimeBackend
+from perception.detector import YoloDetector
+from robot.sim.evaluate_detector import evaluate, main
+from robot.sim.layout import CLASS_NAMES
+from robot.sim.render import Renderer
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return ModelStore().find("tabletop-yolov8n")
+
+
+def test_folder_is_complete_and_small(model: Model) -> None:
+    assert model.passport["sha256"] == model.sha256
+    assert model.passport["classes"] == list(CLASS_NAMES)
+    assert model.passport["input"] == "1x3x256x320"
+    assert model.passport["license"] == "AGPL-3.0-only"
+    assert model.passport["training"]["commands"]
+    assert f"{model.sha256}" in model.card
+    assert "GNU AFFERO GENERAL PUBLIC LICENSE" in (model.path / "LICENSE").read_text()
+    assert sum(file.stat().st_size for file in model.path.iterdir()) < 15e6
+
+
+@pytest.mark.parametrize(("name", "domain", "frames"), [("egl", "varied", 32), ("raycast", "task", 16)])
+def test_finds_the_objects_of_unseen_scenes(
+    request: pytest.FixtureRequest, model: Model, name: str, domain: str, frames: int
+) -> None:
+    renderer: Renderer = request.getfixturevalue(name)
+    detector = YoloDetector(OnnxRuntimeBackend(model.onnx_path), confidence=0.001, iou=0.6)
+    score = evaluate(detector, renderer, frames=frames, seed=910_000, domain=domain)
+    assert score.objects > frames
+    assert score.map50 > 0.95
+    assert score.map50_95 > 0.80
+    assert score.center_p50_px < 1.5
+
+
+def test_command_prints_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--frames", "4", "--renderer", "raycast", "--json", "--seed", "5"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["raycast"]["frames"] == 4
+    assert main(["--frames", "4", "--renderer", "raycast", "--seed", "5"]) == 0
+    assert capsys.readouterr().out.startswith("raycast: frames 4, objects ")
+    assert main(["--model", "nothing.onnx"]) == 2
+    assert "nothing.onnx" in capsys.readouterr().err
