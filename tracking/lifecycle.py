@@ -6,16 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from geometry.types import BoolArray, IntArray
+from perception.visibility import Sight
 
 from .parameters import TrackerParameters
 from .store import TrackStore
 from .tracks import TrackState
 
-OUTSIDE, VISIBLE, HIDDEN = 0, 1, 2
-"""What a camera can say of a place: not in the view, in plain view, behind a nearer surface."""
-
 # Looking a member of an enumeration up costs as much as a small array operation.
 TENTATIVE, CONFIRMED, LOST = (np.uint8(state) for state in TrackState)
+VISIBLE, HIDDEN = np.uint8(Sight.VISIBLE), np.uint8(Sight.HIDDEN)
 
 SCORE_MEMORY = 0.8
 VOTE_MEMORY = 0.9

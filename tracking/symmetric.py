@@ -1,4 +1,4 @@
-"""Many symmetric 3x3 matrices at once, in closed form; for hundreds of them that is several times faster than LAPACK."""
+"""Many symmetric 3x3 matrices at once, in closed form; for hundreds of them that is much faster than LAPACK."""
 
 from __future__ import annotations
 
