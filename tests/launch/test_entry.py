@@ -51,7 +51,7 @@ def decoys(tmp_path: Path) -> Path:
 
 
 def test_decoys_would_be_imported(decoys: Path) -> None:
-    done = run(sys.executable, "-c", "import launch", path=decoys)
+    done = run(sys.executable, "-c", "import launch", path=decoys, cwd=decoys.parent)
     assert "the launch of somebody else" in done.stderr
 
 
