@@ -40,7 +40,7 @@ class Rendering:
 
 
 class Renderer(Protocol):
-    """Turns a snapshot of the world into images. One thread uses a renderer, not necessarily the physics' one."""
+    """Turns a snapshot of the world into images. Any thread may call it, one at a time."""
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,19 @@ from robot.sim.snapshot import Snapshot
 
 
 class EglRenderer:
-    """Colour and depth in one pass of MuJoCo's OpenGL renderer; geom ids in a second one when they are asked for."""
+    """Colour and depth in one pass of MuJoCo's OpenGL renderer; geom ids in a second one when they are asked for.
+
+    An OpenGL context belongs to one thread at a time, so the renderer has a thread of its own: any thread may call it.
+    """
 
     name = "egl"
 
     def __init__(self, reason: str = "asked for", width: int = IMAGE_WIDTH, height: int = IMAGE_HEIGHT) -> None:
-        os.environ.setdefault("MUJOCO_GL", "egl")
         self.reason = reason
         self._mujoco = require("mujoco", "sim")
         self._width, self._height = width, height
-        self._gl: Any = require("mujoco.egl", "sim").GLContext(width, height)
+        self._thread: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix="egl")
+        self._gl: Any = self._thread.submit(require("mujoco.egl", "sim").GLContext, width, height).result()
         self._model: Any = None
         self._scene: Any = None
         self._context: Any = None
@@ -33,7 +36,16 @@ class EglRenderer:
         self._rect = self._mujoco.MjrRect(0, 0, width, height)
 
     def render(self, snapshot: Snapshot, camera: str = CAMERA_NAME, *, segmentation: bool = False) -> Rendering:
-        """Render one view; see `Renderer`."""
+        """Render one view; see `Renderer`.
+
+        Raises:
+            RuntimeError: If the renderer was closed.
+        """
+        if self._thread is None:
+            raise RuntimeError("the renderer was closed: make a new one")
+        return self._thread.submit(self._render, snapshot, camera, segmentation).result()
+
+    def _render(self, snapshot: Snapshot, camera: str, segmentation: bool) -> Rendering:
         mj = self._mujoco
         self._gl.make_current()
         if snapshot.model is not self._model:
@@ -55,14 +67,17 @@ class EglRenderer:
         return Rendering(np.ascontiguousarray(color[::-1, :, ::-1]), depth_m, geom_ids)
 
     def close(self) -> None:
-        """Free the OpenGL context."""
+        """Free the OpenGL context and end its thread."""
+        if self._thread is not None:
+            self._thread.submit(self._free).result()
+            self._thread.shutdown()
+            self._thread = None
+
+    def _free(self) -> None:
         if self._context is not None:
             self._gl.make_current()
             self._context.free()
-            self._context = None
-        if self._gl is not None:
-            self._gl.free()
-            self._gl = None
+        self._gl.free()
 
     def _load(self, model: Any) -> None:
         mj = self._mujoco

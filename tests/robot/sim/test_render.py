@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,24 @@ def test_threads_do_not_change_the_picture(raycast: Renderer) -> None:
     threaded = make_renderer("raycast", threads=2)
     assert np.array_equal(threaded.render(snapshot).color, raycast.render(snapshot).color)
     threaded.close()
+
+
+def test_any_thread_may_render(renderer: Renderer) -> None:
+    snapshot = World(3).snapshot()
+    here = renderer.render(snapshot).color
+    with ThreadPoolExecutor(1) as other:
+        assert np.array_equal(other.submit(renderer.render, snapshot).result().color, here)
+        assert np.array_equal(renderer.render(snapshot).color, here)
+
+
+@pytest.mark.usefixtures("egl")
+def test_closing_twice_is_harmless_and_a_closed_renderer_says_so() -> None:
+    own = make_renderer("egl")
+    own.render(World(0).snapshot())
+    own.close()
+    own.close()
+    with pytest.raises(RuntimeError, match="the renderer was closed"):
+        own.render(World(0).snapshot())
 
 
 def test_rendering_leaves_the_physics_alone(renderer: Renderer) -> None:
