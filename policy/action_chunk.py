@@ -65,7 +65,7 @@ class ActionChunk:
             t_ns: Time on the run clock [ns].
 
         Returns:
-            Shape (7,), in the units of `space`; the rotation vector's angle is at most pi.
+            Shape (7,), in the units of `space`; an interpolated rotation vector is no longer than pi.
 
         Raises:
             ValueError: If the chunk holds increments: `to_absolute` must come first.

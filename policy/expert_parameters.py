@@ -95,6 +95,11 @@ class ExpertParameters:
         for name in positive:
             if not getattr(self, name) > 0.0:
                 raise BadInput(f"expert {name} is {getattr(self, name)}: expected > 0")
+        for name in ("search_wait_s", "settle_s", "close_s", "open_s", "commit_s", "sight_age_s", "retarget_m"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise BadInput(f"expert {name} is {getattr(self, name)}: expected >= 0")
+        if self.confirmations < 1:
+            raise BadInput(f"expert confirmations is {self.confirmations}: expected >= 1")
         if not self.search_m:
             raise BadInput("expert search_m is empty: give at least one place to look from")
         for axis, low, high in zip("xyz", self.workspace_lower_m, self.workspace_upper_m, strict=True):

@@ -50,7 +50,8 @@ class GovernorLimits:
         joints: Ranges, speeds and accelerations of the joints.
         workspace: Where the tool and the arm may be.
         command_age_ns: Oldest photons that may be behind a command [ns]: 16 actions of 100 ms and 500 ms.
-        jump_rad: Largest difference between a command and the one that was sent before [rad].
+        jump_rad: Largest difference between a command and the one that was sent before [rad]; where the control loop is
+            so slow that a joint moves further in two ticks at its highest speed, that counts instead.
         following_rad: Largest difference between the measured joints and what was sent last [rad].
     """
 
@@ -81,6 +82,7 @@ class SafetyGovernor:
         self._kinematics = kinematics
         self._dt = period_s
         self._per_tick = [a * period_s for a in limits.joints.acceleration_rad_s2]
+        self._jump = [max(limits.jump_rad, 2.0 * v * period_s) for v in limits.joints.velocity_rad_s]
         self._sent: list[float] | None = None
         self._velocity = [0.0] * JOINTS
         self._wanted = [0.0] * JOINTS
@@ -165,8 +167,8 @@ class SafetyGovernor:
                 return Intervention("non_finite", joint, value, self._limits.joints.upper_rad[joint])
             if not abs(at - last) <= self._limits.following_rad:
                 return Intervention("following", joint, at - last, self._limits.following_rad)
-            if command.mode == "position" and abs(value - last) > self._limits.jump_rad:
-                return Intervention("jump", joint, value - last, self._limits.jump_rad)
+            if command.mode == "position" and abs(value - last) > self._jump[joint]:
+                return Intervention("jump", joint, value - last, self._jump[joint])
         return None
 
     def _clip(

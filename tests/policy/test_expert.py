@@ -210,6 +210,9 @@ def test_reset_forgets_the_episode() -> None:
     [
         ({"speed_m_s": 0.0}, "expert speed_m_s is 0.0: expected > 0"),
         ({"acceleration_m_s2": math.nan}, "acceleration_m_s2 is nan"),
+        ({"commit_s": -0.1}, "expert commit_s is -0.1: expected >= 0"),
+        ({"close_s": math.inf}, "close_s is inf"),
+        ({"confirmations": 0}, "confirmations is 0: expected >= 1"),
         ({"search_m": ()}, "search_m is empty"),
         ({"workspace_lower_m": (-0.3, 0, 0)}, "workspace x from -0.3 to -0.42 m is empty"),
     ],

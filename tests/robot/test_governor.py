@@ -257,6 +257,20 @@ def test_velocity_commands() -> None:
     assert verdict.command.joints[5] == pytest.approx(SPEED[5] - STRENGTH[5] * DT)
 
 
+def test_slow_control_loop_may_use_the_joints_speed() -> None:
+    governor = SafetyGovernor(GovernorLimits(), KINEMATICS, 0.1)
+    governor.reset(HOME)
+    q, v = np.array(HOME), 0.0
+    for k in range(12):
+        v = min(v + 0.9 * STRENGTH[5] * 0.1, 0.95 * SPEED[5])
+        q = q - v * 0.1 * OFFSET
+        now_ns = k * 100_000_000
+        verdict = governor.check(
+            JointCommand(now_ns, "position", q, 1.0), RobotState(k, now_ns, q, q, 1.0), now_ns, now_ns
+        )
+        assert verdict.interventions == ()
+
+
 def test_starts_from_the_measured_joints() -> None:
     governor = SafetyGovernor(GovernorLimits(), KINEMATICS, DT)
     state = RobotState(0, 0, HOME, np.zeros(6), 0.3)
