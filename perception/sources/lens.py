@@ -19,10 +19,11 @@ GRID = 24
 def brown_conrady_camera(model: str, coefficients: Sequence[float], pinhole: Camera, where: str) -> Camera:
     """Camera with the distortion of a driver's lens model.
 
-    Three models share five coefficients (k1, k2, p1, p2, k3) and differ in what they are applied to. `brown conrady` is
-    OpenCV's: ideal directions are bent into measured ones. `inverse brown conrady` bends measured directions into ideal
-    ones. `modified brown conrady` applies the tangential part to radially bent directions. The last two are converted
-    by linear least squares over the image, which is exact to a small part of a pixel for real lenses.
+    `brown conrady` with its five coefficients (k1, k2, p1, p2, k3) is OpenCV's model. `modified brown conrady` applies
+    the tangential part to radially bent directions. `inverse brown conrady`, which colour cameras of the D400 series
+    report, is in librealsense's code the same as the modified one, in both directions and since 2.44; its documentation
+    says that it undistorts. These two are converted by linear least squares over the image, which is exact to a small
+    part of a pixel for real lenses.
 
     Args:
         model: Name of the model, in any case, words separated by spaces, underscores or dots.
@@ -50,31 +51,20 @@ def brown_conrady_camera(model: str, coefficients: Sequence[float], pinhole: Cam
 
 def _directions(name: str, values: list[float], pinhole: Camera, where: str) -> tuple[Array, Array]:
     """Ideal and measured directions, shape (N, 2) each, of a grid over the image."""
+    if name not in ("inverse brown conrady", "modified brown conrady") or len(values) > 5:
+        raise BadInput(
+            f"{where}: lens model {name!r} with {len(values)} coefficients is not supported; expected brown conrady, "
+            "inverse or modified too, with five; undistort the images first"
+        )
     u, v = np.meshgrid(np.linspace(0, pinhole.width - 1, GRID), np.linspace(0, pinhole.height - 1, GRID))
-    grid = np.stack([(u.ravel() - pinhole.cx) / pinhole.fx, (v.ravel() - pinhole.cy) / pinhole.fy], axis=1)
-    if name == "inverse brown conrady" and len(values) <= 5:
-        return _bend(grid, values, tangential_after_radial=False), grid
-    if name == "modified brown conrady" and len(values) <= 5:
-        return grid, _bend(grid, values, tangential_after_radial=True)
-    raise BadInput(
-        f"{where}: lens model {name!r} with {len(values)} coefficients is not supported; expected (inverse, modified) "
-        "brown conrady; undistort the images first"
-    )
-
-
-def _bend(xy: Array, values: list[float], *, tangential_after_radial: bool) -> Array:
+    x, y = (u.ravel() - pinhole.cx) / pinhole.fx, (v.ravel() - pinhole.cy) / pinhole.fy
     k1, k2, p1, p2, k3 = (values + [0.0] * 5)[:5]
-    x, y = xy[:, 0], xy[:, 1]
     r2 = x * x + y * y
     radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    a, b = (x * radial, y * radial) if tangential_after_radial else (x, y)
-    return np.stack(
-        [
-            x * radial + 2.0 * p1 * a * b + p2 * (r2 + 2.0 * a * a),
-            y * radial + 2.0 * p2 * a * b + p1 * (r2 + 2.0 * b * b),
-        ],
-        axis=1,
-    )
+    a, b = x * radial, y * radial
+    measured_x = a + 2.0 * p1 * a * b + p2 * (r2 + 2.0 * a * a)
+    measured_y = b + 2.0 * p2 * a * b + p1 * (r2 + 2.0 * b * b)
+    return np.stack([x, y], axis=1), np.stack([measured_x, measured_y], axis=1)
 
 
 def _fit(ideal: Array, measured: Array) -> list[float]:
