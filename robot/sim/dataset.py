@@ -25,6 +25,7 @@ from robot.sim.layout import (
     CAMERA_NAME,
     CLASS_NAMES,
     CUBE_EDGE_M,
+    FIXED_NAME,
     IMAGE_HEIGHT,
     IMAGE_WIDTH,
     STROKE_M,
@@ -36,6 +37,7 @@ from robot.sim.scene import SceneParameters
 from robot.sim.world import World
 
 IMAGES_PER_SCENE = 4
+FIXED_SHARE = 0.12
 _TRIES = 12
 
 # Wider than what the task runs in: more clutter that stands closer, stronger and weaker light, a cube anywhere.
@@ -156,7 +158,7 @@ def scene_samples(
     parameters: SceneParameters = VARIED,
     strength: float = 1.0,
 ) -> list[Sample]:
-    """Render the images of one scene from poses that the task visits.
+    """Render the images of one scene from poses that the task visits, a few of them by the camera that stands still.
 
     An image in which something shows so little that neither answer would be right is replaced by one from another pose.
 
@@ -177,9 +179,10 @@ def scene_samples(
         for attempt in range(_TRIES):
             if not _pose(world, rng, hide_cube=bare or rng.random() < 0.06):
                 continue
-            view = renderer.render(world.snapshot(), CAMERA_NAME, segmentation=True)
+            camera = FIXED_NAME if rng.random() < FIXED_SHARE else CAMERA_NAME
+            view = renderer.render(world.snapshot(), camera, segmentation=True)
             assert view.geom_ids is not None
-            found = label(world.model, world.data, CAMERA_NAME, view.geom_ids)
+            found = label(world.model, world.data, camera, view.geom_ids)
             doubtful = ~found.clear() & (found.visible_px >= 25)
             if not doubtful.any() or attempt == _TRIES - 1:
                 samples.append(Sample(degrade(view.color, rng, strength), found, renderer.name))

@@ -15,10 +15,12 @@ from robot.sim.layout import (
     CAMERA,
     CAMERA_NAME,
     CUBE_EDGE_M,
+    FIXED_NAME,
     GRIPPER_T_CAMERA,
     IMAGE_HEIGHT,
     IMAGE_WIDTH,
     OVERVIEW_NAME,
+    WORLD_T_FIXED,
     joints_for,
     tool_down,
 )
@@ -45,6 +47,16 @@ def test_camera_model_is_the_renderers(renderer: Renderer, view: tuple[float, fl
     pixels = project(camera_T_world.apply(world.cube_corners_world_m()), CAMERA)
     seen = [columns.min(), rows.min(), columns.max(), rows.max()]
     # A pixel is shown when its centre is covered, so its edges may lie half a pixel further out.
+    assert seen == pytest.approx([*pixels.min(axis=0), *pixels.max(axis=0)], abs=1.5)
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_standing_camera_is_where_it_says(renderer: Renderer, seed: int) -> None:
+    world = World(seed)
+    image = renderer.render(world.snapshot(), FIXED_NAME, segmentation=True)
+    rows, columns = np.nonzero(image.geom_ids == world.model.geom("cube").id)
+    pixels = project(WORLD_T_FIXED.inverse().apply(world.cube_corners_world_m()), CAMERA)
+    seen = [columns.min(), rows.min(), columns.max(), rows.max()]
     assert seen == pytest.approx([*pixels.min(axis=0), *pixels.max(axis=0)], abs=1.5)
 
 
