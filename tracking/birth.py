@@ -12,7 +12,9 @@ from .parameters import TrackerParameters
 from .store import TrackStore
 
 
-def newcomers(measured: Measurements, track_of: IntArray, parameters: TrackerParameters) -> IntArray:
+def newcomers(
+    measured: Measurements, track_of: IntArray, parameters: TrackerParameters
+) -> tuple[IntArray, IntArray, IntArray]:
     """Choose the detections that start a track: high score, a point in space, and not a second box on the same thing.
 
     Detectors suppress overlapping boxes per class, so that an object whose class they doubt comes with two boxes. The
@@ -25,22 +27,27 @@ def newcomers(measured: Measurements, track_of: IntArray, parameters: TrackerPar
         parameters: `high_score`, `duplicate_iou`, `slack_m`.
 
     Returns:
-        Rows of the detections, highest score first.
+        Rows of the detections that start a track, highest score first; rows of those that are second boxes; and for
+        each of the latter the row of the box that it repeats.
     """
     rows = np.flatnonzero(measured.located & (measured.scores >= parameters.high_score) & (track_of < 0))
     if not rows.size:
-        return rows
+        return rows, rows, rows
     rows = rows[np.argsort(-measured.scores[rows], kind="stable")]
     taken = (track_of >= 0) & measured.located
     offsets = measured.points_m[rows][:, None] - measured.points_m[None]
     same = (offsets**2).sum(axis=2) <= (3.0 * parameters.slack_m) ** 2
     same &= box_iou(measured.boxes[rows][:, None], measured.boxes[None]) >= parameters.duplicate_iou
-    chosen = []
+    chosen, repeated, originals = [], [], []
     for k, row in enumerate(rows.tolist()):
-        if not (same[k] & taken).any():
+        original = int((same[k] & taken).argmax())
+        if same[k, original] and taken[original]:
+            repeated.append(row)
+            originals.append(original)
+        else:
             taken[row] = True
             chosen.append(row)
-    return np.array(chosen, dtype=np.int64)
+    return np.array(chosen, np.int64), np.array(repeated, np.int64), np.array(originals, np.int64)
 
 
 def start(
@@ -60,6 +67,7 @@ def start(
     """
     new = store.append(len(rows))
     store.ids[new] = np.arange(first_id, first_id + len(rows))
+    store.class_ids[new] = measured.class_ids[rows]
     store.means[new, :3] = measured.points_m[rows]
     store.covariances[new, :3, :3] = measured.noise_m2[rows]
     store.covariances[new, 3:, 3:] = parameters.initial_speed_m_s**2 * np.eye(3)

@@ -18,6 +18,8 @@ VISIBLE, HIDDEN = np.uint8(Sight.VISIBLE), np.uint8(Sight.HIDDEN)
 
 SCORE_MEMORY = 0.8
 VOTE_MEMORY = 0.9
+# How much more another class must have gathered. A detector that says one thing and the other by turns decides nothing.
+VOTE_MARGIN = 1.25
 
 
 def see(
@@ -32,7 +34,7 @@ def see(
 ) -> None:
     """Enter detections of tracks: they are seen, their class gets a vote, and they may become confirmed.
 
-    A lost track is confirmed again at once. The class changes when another one has gathered more.
+    A lost track is confirmed again at once.
 
     Args:
         store: Tracks.
@@ -52,18 +54,36 @@ def see(
     store.boxes[tracks, camera] = boxes
     store.box_ns[tracks, camera] = stamp_ns
     store.scores[tracks] = np.where(first, scores, SCORE_MEMORY * store.scores[tracks] + (1 - SCORE_MEMORY) * scores)
-    votes = VOTE_MEMORY * store.votes[tracks]
-    everyone = np.arange(len(tracks))
-    votes[everyone, class_ids] += scores
-    store.votes[tracks] = votes
-    winner = votes.argmax(axis=1).astype(np.int32)
-    present = store.class_ids[tracks]
-    better = first | (votes[everyone, winner] > votes[everyone, present])
-    store.class_ids[tracks] = np.where(better, winner, present)
+    store.votes[tracks] *= VOTE_MEMORY
+    vote(store, tracks, scores, class_ids)
     proven = store.hits[tracks] >= parameters.confirm_hits
     proven &= store.seen_ns[tracks] - store.born_ns[tracks] >= parameters.confirm_s * 1e9
     proven |= store.states[tracks] != TENTATIVE
     store.states[tracks] = np.where(proven, CONFIRMED, TENTATIVE)
+
+
+def vote(
+    store: TrackStore,
+    tracks: IntArray,
+    scores: npt.NDArray[np.float64],
+    class_ids: npt.NDArray[np.int32],
+) -> None:
+    """Count what detections say of the class of their tracks; it changes when another has gathered clearly more.
+
+    A second box on an object votes too. Otherwise the first class would hold for ever: boxes of that class are
+    preferred in matching, and so the others would never be heard.
+
+    Args:
+        store: Tracks.
+        tracks: Shape (K,), rows; a row may come several times.
+        scores: Shape (K,), weights of the votes.
+        class_ids: Shape (K,).
+    """
+    np.add.at(store.votes, (tracks, class_ids), scores)
+    votes, everyone = store.votes[tracks], np.arange(len(tracks))
+    winner, present = votes.argmax(axis=1).astype(np.int32), store.class_ids[tracks]
+    better = votes[everyone, winner] > VOTE_MARGIN * votes[everyone, present]
+    store.class_ids[tracks] = np.where(better, winner, present)
 
 
 def miss(

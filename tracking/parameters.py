@@ -67,7 +67,7 @@ class TrackerParameters:
     slack_m: float = 0.01
     distance_weight: float = 0.5
     class_penalty: float = 0.5
-    duplicate_iou: float = 0.7
+    duplicate_iou: float = 0.5
     depthless_iou: float = 0.3
     box_s: float = 0.5
     velocity_walk: float = 0.0005

@@ -40,6 +40,7 @@ class BaseFrameTracker:
 
     def __init__(self, parameters: TrackerParameters | None = None) -> None:
         self._parameters = parameters or TrackerParameters()
+        self._floor_m2 = self._parameters.minimum_sigma_m**2 * np.eye(3)
         self.reset()
 
     def reset(self) -> None:
@@ -85,12 +86,14 @@ class BaseFrameTracker:
         found = np.flatnonzero(track_of >= 0)
         self._see(measured, found, track_of[found])
         track_of = self._miss(measured.camera, stamp_ns, track_of, visibility)
-        new = birth.newcomers(measured, track_of, parameters)
+        new, repeated, originals = birth.newcomers(measured, track_of, parameters)
         if new.size:
             rows = birth.start(store, measured, new, self._next_id, parameters)
             self._next_id += len(new)
             track_of[new] = np.arange(rows.start, rows.stop)
             self._see(measured, new, track_of[new], measure=False)
+        if repeated.size:
+            lifecycle.vote(store, track_of[originals], measured.scores[repeated], measured.class_ids[repeated])
         self._looks[measured.camera] = max(stamp_ns, self._looks.get(measured.camera, stamp_ns))
         detection_ids = np.full(len(track_of), -1, dtype=np.int64)
         sure = np.flatnonzero(track_of >= 0)
@@ -130,7 +133,7 @@ class BaseFrameTracker:
         camera = self._cameras.number(detections.camera_name)
         self._store.widen(len(self._classes), len(self._cameras))
         points, noise = localized.points_m, localized.covariances_m2
-        noise = 0.5 * (noise + noise.transpose(0, 2, 1)) + self._parameters.minimum_sigma_m**2 * np.eye(3)
+        noise = 0.5 * (noise + noise.transpose(0, 2, 1)) + self._floor_m2
         located: BoolArray = localized.valid & positive_definite(noise)
         return Measurements(
             stamp_ns=detections.stamp_ns,

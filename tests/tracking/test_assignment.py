@@ -87,8 +87,8 @@ def test_unambiguous_pairs():
     assert unambiguous(np.array([0, 1]), np.array([4, 4])).tolist() == [False, False]
 
 
-@settings(deadline=None, max_examples=150)
-@given(st.integers(1, 5), st.integers(1, 5), st.randoms(use_true_random=False), st.sampled_from([np.inf, 1.0]))
+@settings(deadline=None, max_examples=80)
+@given(st.integers(1, 4), st.integers(1, 5), st.randoms(use_true_random=False), st.sampled_from([np.inf, 1.0]))
 def test_equals_exhaustive_search(rows, columns, random, unmatched):
     matrix = np.array([[random.uniform(-1, 1) for _ in range(columns)] for _ in range(rows)])
     matrix[np.array([[random.random() < 0.5 for _ in range(columns)] for _ in range(rows)])] = np.nan
