@@ -12,7 +12,6 @@ from typing import Any, Final
 from rosbags.rosbag1 import Reader as Ros1Reader
 from rosbags.rosbag2 import Reader as Ros2Reader
 from rosbags.rosbag2.storage_mcap import McapReader
-from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 
 from deploy.errors import BadInput
@@ -134,15 +133,16 @@ class BagFile:
         if message.message_type not in self._store.fielddefs:
             raise BadInput(f"{where} is a {message.message_type}, which is not a standard type")
         deserialize = self._store.deserialize_ros1 if self.is_ros1 else self._store.deserialize_cdr
-        try:
+        attempts = [message.raw]
+        if self.is_ros1 and message.message_type == ros_messages.IMAGE:
+            attempts.append(message.raw[:-REALSENSE_TRAILER_BYTES])
+        reason = ""
+        for raw in attempts:
             try:
-                return deserialize(message.raw, message.message_type)
-            except SerdeError:
-                if not self.is_ros1:
-                    raise
-                return deserialize(message.raw[:-REALSENSE_TRAILER_BYTES], message.message_type)
-        except Exception as error:
-            raise BadInput(f"{where} is not a {message.message_type}: {error}") from error
+                return deserialize(raw, message.message_type)
+            except Exception as error:  # whatever a deserialiser says about bytes that are not its type
+                reason = reason or str(error) or type(error).__name__
+        raise BadInput(f"{where} is not a {message.message_type}: {reason}")
 
     def close(self) -> None:
         """Close the file; calling it again does nothing."""

@@ -100,4 +100,4 @@ def test_its_faces_are_at_right_angles(recorded: list[Frame]) -> None:
     """The depth's shape is right, not only its scale."""
     normals = [face_plane(recorded[0], face)[1] for face in ("top", "left", "front")]
     angles = [np.degrees(np.arccos(abs(normals[i] @ normals[j]))) for i, j in ((0, 1), (1, 2), (0, 2))]
-    assert angles == pytest.approx([90.0] * 3, abs=8.0)
+    assert angles == pytest.approx([90.0] * 3, abs=3.0)
