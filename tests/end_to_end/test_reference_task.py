@@ -78,7 +78,7 @@ def test_the_report_says_where_the_time_went(eyehand: Eyehand, recorded: Recorde
     assert report["stages"]["detect"]["budget_ms"] == 15.0
     assert report["reaction"]["budget_ms"] == 57.0
     assert report["control_period"]["p50_ms"] == pytest.approx(10.0)
-    # capture 5, detection 15, localization 2, tracking 0.5, planning 20; then at most one control period, and 2 for a tick
+    # capture 5, detect 15, localize 2, track 0.5, plan 20; then at most a control period, and 2 for the tick
     assert 44.5 <= report["reaction"]["p50_ms"] <= 54.5
     text = eyehand("report", recorded[0])
     assert text.code == 0
