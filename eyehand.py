@@ -1,7 +1,7 @@
 """The console script's door: finds our packages even when another distribution has packages of the same names.
 
-ROS 2 ships a package that is called `launch`, and a sourced ROS 2 puts it ahead of site-packages on `PYTHONPATH`. So our
-seven packages are resolved from the folder that holds this file, whatever `sys.path` says.
+ROS 2 ships a package that is called `launch`, and a sourced ROS 2 puts it ahead of site-packages on `PYTHONPATH`. So
+our seven packages are resolved from the folder that holds this file, whatever `sys.path` says.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ class OwnPackages:
     """Meta path finder that answers for our top-level packages only."""
 
     @staticmethod
-    def find_spec(
-        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Find one of our packages beside this file; leave every other name to the next finder."""
         if path is None and name in PACKAGES:
             return PathFinder.find_spec(name, [HERE], target)

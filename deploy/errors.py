@@ -13,7 +13,7 @@ class EyehandError(Exception):
 
 
 class BadInput(EyehandError, ValueError):
-    """The user's mistake: a value, file or configuration that cannot be used. The message names value, limit and remedy."""
+    """The user's mistake: a value, file or configuration that cannot be used; it names value, limit and remedy."""
 
     exit_code = 2
 
