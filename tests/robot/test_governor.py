@@ -122,6 +122,21 @@ def test_position_is_clipped_to_the_range() -> None:
     assert "joint 5: position 6.382 rad against 6.283 rad, clipped" in position.describe()
 
 
+@pytest.mark.parametrize("speed", [0.3, 1.0, 2.0])
+def test_brakes_before_the_joints_end(speed: float) -> None:
+    start = HOME + (UR10E_LIMITS.upper_rad[5] - HOME[5] - 1.0) * OFFSET
+    cell = Cell(start=start)
+    wanted, rate, before = np.array(start), 0.0, 0.0
+    for _ in range(450):
+        rate = min(rate + 0.09, speed)
+        wanted = wanted + rate * DT * OFFSET
+        cell.send(np.minimum(wanted, UR10E_LIMITS.upper_rad[5] + 0.05))
+        assert UR10E_LIMITS.contains(cell.at)
+        assert abs(cell.velocity[5] - before) <= STRENGTH[5] * DT + 1e-9
+        before = cell.velocity[5]
+    assert cell.at[5] == pytest.approx(UR10E_LIMITS.upper_rad[5], abs=1e-9)
+
+
 def test_smooth_motion_is_never_touched() -> None:
     cell = Cell()
     for k in range(400):
