@@ -96,8 +96,8 @@ def forward(joint_positions_rad: Sequence[float] | Array, model: DhModel = UR10E
         model: Figures of the arm.
 
     Example:
-        >>> forward([0.0] * 6).translation.round(4).tolist()
-        [-1.1843, -0.2907, 0.0609]
+        >>> forward([0.0] * 6).translation.round(5).tolist()
+        [-1.18425, -0.2907, 0.06085]
     """
     at = links([float(q) for q in joint_positions_rad], model)
     return Pose(np.array((at.x, at.y, at.z)).T, np.array(at.flange))
