@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import lz4.frame  # type: ignore[import-untyped]
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
@@ -53,7 +53,7 @@ class McapStorage:
             self._writer.open()
         except OSError as error:
             raise BadInput(f"run folder {folder}: cannot be made: {error.strerror}") from error
-        self._storage: Any = self._writer.storage
+        self._storage = cast("Any", self._writer.storage)
         # rosbags names zstd only, at its default level; MCAP and all its readers know lz4 too.
         if compression == "lz4":
             self._storage.compression, self._storage.compressor = "lz4", lz4.frame.compress

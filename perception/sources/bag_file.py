@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from rosbags.rosbag1 import Reader as Ros1Reader
 from rosbags.rosbag2 import Reader as Ros2Reader
@@ -16,7 +16,8 @@ from rosbags.typesys import Stores, get_typestore
 
 from deploy.errors import BadInput
 from perception import ros_messages
-from perception.sources.mcap_tail import CompletedFile, find_tail, is_complete
+from perception.sources.joined_file import CompletedFile
+from perception.sources.mcap_tail import find_tail, is_complete
 
 # First bytes of each kind of file, and the suffix that the reader goes by.
 KINDS: Final = {b"#ROSBAG V": ".bag", b"\x89MCAP0\r\n": ".mcap", b"SQLite format 3\0": ".db3"}
@@ -82,7 +83,7 @@ class BagFile:
                     "Read its finished part with allow_incomplete, or repair it"
                 )
             self.incomplete = True
-            self._reader: Any = McapReader(CompletedFile(file, find_tail(file)))
+            self._reader: Any = McapReader(cast("Any", CompletedFile(file, find_tail(file))))
         else:
             _check_length(file)
             with _damage(self.path):

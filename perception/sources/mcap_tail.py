@@ -2,7 +2,7 @@
 
 MCAP writes chunks as it goes and an index at the very end. A writer that is killed leaves every finished chunk on disk
 and no index, and readers refuse such a file. `find_tail` walks over the chunks by their headers (it reads no pixels)
-and makes the missing end in memory: for reading through `CompletedFile`, or for appending with `repair`.
+and makes the missing end in memory: for reading through `joined_file.CompletedFile`, or for appending with `repair`.
 
 Format: https://mcap.dev/spec
 """
@@ -109,58 +109,6 @@ def repair(path: Path) -> Tail:
         file.seek(tail.keep)
         file.write(tail.data)
     return tail
-
-
-class CompletedFile:
-    """Stands for the path of a cut file where only `open("rb")` is asked for: what it opens has the missing end."""
-
-    def __init__(self, path: Path, tail: Tail) -> None:
-        self._path = path
-        self._tail = tail
-
-    def open(self, _mode: str = "rb") -> BinaryIO:
-        """Open the file for reading."""
-        return io.BufferedReader(_Joined(self._path, self._tail))
-
-
-class _Joined(io.RawIOBase):
-    """The kept bytes of a file followed by the bytes of a tail."""
-
-    def __init__(self, path: Path, tail: Tail) -> None:
-        super().__init__()
-        self._file = path.open("rb")
-        self._tail = tail
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {
-            io.SEEK_SET: 0,
-            io.SEEK_CUR: self._position,
-            io.SEEK_END: self._tail.keep + len(self._tail.data),
-        }[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        beyond = self._position - self._tail.keep
-        if beyond < 0:
-            self._file.seek(self._position)
-            data = self._file.read(min(len(buffer), -beyond))
-        else:
-            data = self._tail.data[beyond : beyond + len(buffer)]
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 def _chunks(file: BinaryIO, size: int) -> Iterator[_Chunk]:

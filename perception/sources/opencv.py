@@ -19,6 +19,7 @@ from perception.source import SourceStalled
 from perception.sources.opencv_device import OpenCvDevice
 from perception.sources.opencv_files import DEFAULT_FPS, Pictures, Video
 from perception.sources.options import camera_option, pose_option
+from perception.sources.pacing import Pacer
 
 
 class OpenCvSource:
@@ -44,6 +45,7 @@ class OpenCvSource:
         height: Wanted height of a device's image [px].
         loop: Start again at the end of files; stamps and numbers go on.
         start_ns: Stamp of the first picture of files [ns].
+        pace: Deliver files at their rate with times on the run clock, as a camera would; the clock is then read.
         timeout_s: How long to wait for a device's image before it counts as gone [s].
         latency_s: From the middle of the exposure of a device to its arrival [s]; from calibration.
         clock: Run clock [ns].
@@ -68,6 +70,7 @@ class OpenCvSource:
         height: int | None = None,
         loop: bool = False,
         start_ns: int = 0,
+        pace: bool = False,
         timeout_s: float = 2.0,
         latency_s: float = 0.0,
         clock: Callable[[], int] = time.monotonic_ns,
@@ -79,6 +82,7 @@ class OpenCvSource:
         self._depth_scale_m = depth_scale_m
         self._registration = _registration(name, depth, depth_intrinsics, color_T_depth)
         self._count = 0
+        self._pacer = Pacer(clock) if pace else None
         self._device: OpenCvDevice | None = None
         self._reader: Pictures | Video | None = None
         text = str(source)
@@ -139,7 +143,7 @@ class OpenCvSource:
         stamp_ns = self._start_ns + round(self._count * 1e9 / self._fps)
         frame = self._frame(self._count, stamp_ns, stamp_ns, *item)
         self._count += 1
-        return frame
+        return frame if self._pacer is None else self._pacer.wait(frame)
 
     def close(self) -> None:
         """Free the device or file; calling it again does nothing."""

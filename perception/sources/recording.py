@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from perception.frame import Frame
 from perception.sources.bag_cameras import BagCamera, choose_camera, find_cameras
 from perception.sources.bag_file import BagFile
 from perception.sources.bag_frames import FrameAssembler
+from perception.sources.pacing import Pacer
 
 
 class RecordingSource:
@@ -27,6 +29,8 @@ class RecordingSource:
         loop: Start again at the end; stamps and numbers go on without a step back.
         need_depth: Refuse a camera without usable depth.
         allow_incomplete: Read what a crash left of a run.
+        pace: Deliver the frames at the pace of the recording with times on the run clock, as a camera would.
+        clock: Run clock [ns]; read only to pace.
 
     Raises:
         BadInput: If it is not a bag, or has no such camera, no images, or no depth where it is needed.
@@ -41,6 +45,8 @@ class RecordingSource:
         loop: bool = False,
         need_depth: bool = False,
         allow_incomplete: bool = False,
+        pace: bool = False,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._bag = BagFile(path, allow_incomplete)
         try:
@@ -56,6 +62,7 @@ class RecordingSource:
         self._first: Frame | None = None
         self._recent: deque[Frame] = deque(maxlen=2)
         self._unpaired = 0
+        self._pacer = Pacer(clock) if pace else None
 
     @property
     def name(self) -> str:
@@ -92,13 +99,14 @@ class RecordingSource:
         if self._first is None:
             self._first = frame
         self._recent.append(frame)
-        return replace(
+        frame = replace(
             frame,
             camera_name=self._name,
             sequence=frame.sequence + self._sequence_shift,
             stamp_ns=frame.stamp_ns + self._stamp_shift_ns,
             received_ns=frame.received_ns + self._stamp_shift_ns,
         )
+        return frame if self._pacer is None else self._pacer.wait(frame)
 
     def close(self) -> None:
         """Close the bag; calling it again does nothing."""
