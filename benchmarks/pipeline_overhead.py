@@ -3,7 +3,8 @@
     python benchmarks/pipeline_overhead.py [--frames 600] [--json]
 
 Each frame goes through preprocess, decode and NMS (of a prepared network output), localization, tracking, planning by
-the expert, the control ticks of a 30 Hz camera under a 100 Hz control loop, and is recorded. A ledger row is written for
+the expert, the control ticks of a 30 Hz camera under a 100 Hz control loop, and is recorded. A ledger row is written
+for
 each activation, as in a run. Recording has two parts: handing over, on the loop, and the worker thread that compresses.
 Peers are what a user would write with OpenCV instead.
 """

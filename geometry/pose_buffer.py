@@ -7,7 +7,7 @@ import threading
 from .pose import Pose
 
 
-class PoseUnavailable(LookupError):  # noqa: N818 - it says what is the case, as LookupError's kin do
+class PoseUnavailable(LookupError):
     """The buffer cannot answer for this stamp; the message names the stamp, the range held and the limit."""
 
 

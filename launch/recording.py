@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from deploy.errors import BadInput
 from launch.bag import BagReader
@@ -12,6 +17,7 @@ from launch.config.load import from_yaml
 from launch.ledger import Rows, rows_from_bytes
 
 LEDGER, CONFIG, END = "ledger", "config", "end"
+PACKAGES: Final = ("geometry", "deploy", "perception", "tracking", "policy", "robot", "launch")
 
 
 def is_run(reader: BagReader) -> bool:
@@ -37,13 +43,36 @@ def ledger_blocks(reader: BagReader) -> Iterator[Rows]:
         yield rows_from_bytes(record.value)
 
 
-def lost_rows(end: str | None) -> str | None:
-    """Why a run cannot be replayed to the same bytes, or None if it can.
+@dataclass(frozen=True, slots=True)
+class End:
+    """What a run says of itself when it ends.
 
-    Args:
-        end: The text that a run leaves at its end; None if it left none.
+    Attributes:
+        lost: Rows, messages and frames that could not be recorded.
+        code: Hash of the program that made the run.
     """
-    if end is None:
-        return "the recording has no end: the run was killed"
-    count = int(end.removeprefix("lost: "))
-    return f"the run lost {count} rows or frames while recording" if count else None
+
+    lost: int
+    code: str
+
+    def to_text(self) -> str:
+        """As it is recorded."""
+        return json.dumps({"lost": self.lost, "code": self.code})
+
+    @classmethod
+    def of(cls, text: str) -> End:
+        """As it was recorded."""
+        fields = json.loads(text)
+        return cls(int(fields["lost"]), str(fields["code"]))
+
+
+@functools.cache
+def code_sha256() -> str:
+    """Hash of this program's own source files."""
+    root = Path(__file__).resolve().parents[1]
+    total = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            total.update(path.relative_to(root).as_posix().encode())
+            total.update(path.read_bytes())
+    return total.hexdigest()

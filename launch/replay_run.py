@@ -13,7 +13,7 @@ from launch.config.load import assign
 from launch.config.rig import CameraConfig, SourceConfig
 from launch.executor import Executor
 from launch.ledger import rows_from_bytes
-from launch.recording import CONFIG, END, LEDGER, is_run, lost_rows, run_config
+from launch.recording import CONFIG, END, LEDGER, End, code_sha256, is_run, run_config
 from launch.schedulers.profile import Durations
 from launch.schedulers.replay import ReplayScheduler
 from launch.session import Progress, RunResult, peak_memory_mb, versions
@@ -46,7 +46,7 @@ def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tu
     executor = Executor(scheduler.graph, Durations(config.profile), scheduler)
     scheduler.attach(executor)
     tally = Tally(config.budget, virtual=config.clock == "virtual")
-    end: str | None = None
+    end: End | None = None
     for record in reader.records(streams=("joint_states", LEDGER, END, *OUTPUTS)):
         value = record.value
         if isinstance(value, Frame):
@@ -57,11 +57,11 @@ def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tu
             scheduler.rows(rows_from_bytes(value))  # type: ignore[arg-type]
             tally.add(executor.ledger.take())
         elif record.stream == END:
-            end = str(value)
+            end = End.of(str(value))
         else:
             scheduler.recorded_output(record.stream, value)  # type: ignore[arg-type]
     scheduler.finish()
-    identical, reason = _verdict(scheduler, recorded, config, assignments, lost_rows(end))
+    identical, reason = _verdict(scheduler, recorded, config, assignments, end)
     extra: dict[str, object] = {"identical": identical}
     if reason is not None:
         extra["reason"] = reason
@@ -79,16 +79,19 @@ def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tu
 
 
 def _verdict(
-    scheduler: ReplayScheduler, recorded: Config, config: Config, assignments: Sequence[str], lost: str | None
+    scheduler: ReplayScheduler, recorded: Config, config: Config, assignments: Sequence[str], end: End | None
 ) -> tuple[bool | None, str | None]:
     if assignments:
         return None, f"the configuration was changed: {', '.join(assignments)}"
-    if lost is not None:
-        return None, lost
+    if end is None:
+        return None, "the recording has no end: the run was killed"
+    if end.lost:
+        return None, f"the run lost {end.lost} rows or frames while recording"
     if recorded.detector.sha256 != config.detector.sha256:
         return None, f"model {config.detector.model} is another file than the run used"
     if scheduler.difference is not None:
-        return False, scheduler.difference
+        changed = "" if end.code == code_sha256() else "; eyehand's own code has changed since the recording"
+        return False, scheduler.difference + changed
     return True, None
 
 

@@ -14,6 +14,7 @@ from launch.executor import Executor
 from launch.ledger import Rows
 from launch.picture_strip import PictureStrip
 from launch.recorder import Recorder
+from launch.recording import CONFIG, END, End, code_sha256
 from launch.schedulers.profile import Durations
 from launch.schedulers.virtual import VirtualCamera, VirtualScheduler
 from launch.session import Progress, RunResult, finish_run
@@ -56,7 +57,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         on_rows=on_rows,
     )  # fmt: skip
     strip = PictureStrip(cell, run_dir / "strip.png") if config.record.picture_strip else None
-    recorder.text("config", to_yaml(config), 0)
+    recorder.text(CONFIG, to_yaml(config), 0)
     done = successes = 0
     detail: list[dict[str, Any]] = []
     interrupted = False
@@ -79,8 +80,8 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         progress("interrupted: closing the recording")
     finally:
         on_rows(executor.ledger.take(), scheduler.now_ns)
-        lost = executor.ledger.lost + recorder.dropped
-        recorder.text("end", f"lost: {lost}", scheduler.now_ns)
+        end = End(executor.ledger.lost + recorder.dropped, code_sha256())
+        recorder.text(END, end.to_text(), scheduler.now_ns)
         recorder.close()
         cell.close()
     outcome = RunResult(

@@ -15,6 +15,7 @@ from launch.executor import Executor
 from launch.ledger import Rows
 from launch.live_cell import LiveCell
 from launch.recorder import Recorder
+from launch.recording import CONFIG, END, End, code_sha256
 from launch.schedulers.profile import Durations
 from launch.schedulers.wall import RunClock, WallScheduler
 from launch.session import Progress, RunResult, finish_run
@@ -65,7 +66,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
         on_rows=on_rows,
     )  # fmt: skip
-    recorder.text("config", to_yaml(config), 0)
+    recorder.text(CONFIG, to_yaml(config), 0)
     timeout_ns = round(config.task.timeout_s * 1e9) if config.task is not None else None
     done = successes = 0
     interrupted = False
@@ -84,7 +85,8 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         progress("interrupted: the arm holds, closing the recording")
     finally:
         on_rows(executor.ledger.take(), clock())
-        recorder.text("end", f"lost: {executor.ledger.lost + recorder.dropped}", clock())
+        end = End(executor.ledger.lost + recorder.dropped, code_sha256())
+        recorder.text(END, end.to_text(), clock())
         recorder.close()
         for source in sources:
             source.close()
