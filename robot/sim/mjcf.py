@@ -119,14 +119,17 @@ def _bin(rgb: Rgb) -> list[str]:
     half, wall, height = BIN.half_size_m, BIN.wall_m / 2, BIN.height_m / 2
     edge = half - wall
     color = rgba(rgb)
+    x, y = BIN.center_m
+    boxes = {
+        "bin_floor": ((edge, edge, 0.003), (x, y, 0.003)),
+        "bin_wall_0": ((half, wall, height), (x, y + edge, height)),
+        "bin_wall_1": ((half, wall, height), (x, y - edge, height)),
+        "bin_wall_2": ((wall, half, height), (x + edge, y, height)),
+        "bin_wall_3": ((wall, half, height), (x - edge, y, height)),
+    }
     return [
-        f'<body name="bin" pos="{vec(BIN.center_m)} 0">',
-        f' <geom name="bin_floor" type="box" size="{edge} {edge} .003" pos="0 0 .003" {color}/>',
-        f' <geom name="bin_wall_0" type="box" size="{half} {wall} {height}" pos="0 {edge} {height}" {color}/>',
-        f' <geom name="bin_wall_1" type="box" size="{half} {wall} {height}" pos="0 {-edge} {height}" {color}/>',
-        f' <geom name="bin_wall_2" type="box" size="{wall} {half} {height}" pos="{edge} 0 {height}" {color}/>',
-        f' <geom name="bin_wall_3" type="box" size="{wall} {half} {height}" pos="{-edge} 0 {height}" {color}/>',
-        "</body>",
+        f'<body name="{name}" pos="{vec(at)}"><geom name="{name}" type="box" size="{vec(size)}" {color}/></body>'
+        for name, (size, at) in boxes.items()
     ]
 
 

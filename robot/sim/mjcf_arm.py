@@ -2,7 +2,8 @@
 
 The arm follows the published nominal DH parameters, masses and centres of mass of the UR10e; the inertias are rounded
 estimates for rods and blocks of those masses. A joint's body sits at the DH frame of the link before it and turns about
-that frame's z, so the joint angles here are the controller's.
+that frame's z, so the joint angles here are the controller's. No body has two shapes: up to MuJoCo 3.17 `mj_multiRay`
+overlooks bodies that do.
 """
 
 from __future__ import annotations
@@ -120,9 +121,10 @@ def _gripper(spec: SceneSpec) -> list[str]:
     tilt_s, tilt_c = math.sin(CAMERA_TILT_RAD), math.cos(CAMERA_TILT_RAD)
     finger = rgba(spec.finger_rgb)
     lines = [
-        f'<geom class="arm" name="palm" type="box" size=".055 .035 .045" pos="0 0 .045" mass="0.8" {finger}/>',
-        f"""<geom class="arm" name="camera_body" type="box" size=".05 .013 .012" mass=".1"
- pos="{x} {y} {z + TCP_OFFSET_M - 0.016:.9g}" {finger}/>""",
+        f"""<body name="palm" gravcomp="1" pos="0 0 .045">
+ <geom class="arm" name="palm" type="box" size=".055 .035 .045" mass="0.8" {finger}/></body>""",
+        f"""<body name="camera_body" gravcomp="1" pos="{x} {y} {z + TCP_OFFSET_M - 0.016:.9g}">
+ <geom class="arm" name="camera_body" type="box" size=".05 .013 .012" mass=".1" {finger}/></body>""",
         # MuJoCo's camera looks along -z with y up: its y is the optical frame's -y.
         f"""<camera name="{CAMERA_NAME}" pos="{x} {y} {z + TCP_OFFSET_M:.9g}" fovy="{FOVY_DEG:.12g}"
  xyaxes="1 0 0 0 {-tilt_c:.12g} {tilt_s:.12g}"/>""",
@@ -132,9 +134,9 @@ def _gripper(spec: SceneSpec) -> list[str]:
         lines.append(
             f"""<body name="finger_{side}" gravcomp="1">
  <joint name="finger_{side}" type="slide" axis="{sign} 0 0" range="0 {STROKE_M / 2}" armature=".05" damping="20"/>
- <geom class="arm" name="finger_{side}" type="box" size=".006 .009 .024" pos="{sign * 0.012} 0 .112" mass=".05"
-  {finger}/>
  <geom class="pad" name="pad_{side}" size="{thick} {wide} {high}" pos="{sign * thick} 0 {pad_z}" mass=".04"/>
+ <body name="finger_block_{side}" gravcomp="1" pos="{sign * 0.012} 0 .112">
+  <geom class="arm" name="finger_{side}" type="box" size=".006 .009 .024" mass=".05" {finger}/></body>
 </body>"""
         )
     return lines
