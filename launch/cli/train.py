@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import BadInput, Missing
+from deploy.errors import BadInput, Missing, require
 from launch.cli.say import progress
 
 SCORED_FRAMES = 60
@@ -55,6 +55,8 @@ def _check_trainer(folder: Path) -> None:
 
     try:
         load_ultralytics(folder)
+        for module in ("onnx", "onnxslim"):
+            require(module, "train")
     except Missing:
         shutil.rmtree(folder)
         with contextlib.suppress(OSError):  # it was there before, or was made for that folder alone

@@ -153,6 +153,7 @@ def brute_force(boxes: np.ndarray, scores: np.ndarray, limit: float) -> list[int
     return kept
 
 
+@pytest.mark.train
 @pytest.mark.parametrize("count", [0, 1, 2, 40])
 def test_stand_in_for_torchvisions_suppression(count: int) -> None:
     torch = pytest.importorskip("torch")
