@@ -9,7 +9,7 @@ from launch.doctor.finding import Check, Finding, examine, satisfied
 
 __all__ = ["Check", "Finding", "checks", "diagnose", "examine", "satisfied"]
 
-LIMIT_S = 15.0
+LIMIT_S = 30.0
 
 
 def checks() -> list[Check]:

@@ -80,7 +80,7 @@ def examine(checks: Sequence[Check], limit_s: float) -> list[Finding]:
 
 def _hung(check: Check, detail: str) -> Finding:
     return Finding(
-        check.name, "problem", detail, "look at its driver; unplug it and plug it in again if it is a device"
+        check.name, "problem", detail, "try again on an idle machine; plug a device in again, or look at its driver"
     )
 
 
