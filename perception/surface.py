@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from geometry.projection import deproject
 from geometry.types import Array, BoolArray, DepthImage
 
 BIN_M = 0.003
-SEED_FRACTION = 0.5
+SEED_FRACTION = 0.7
 MARGIN_FRACTION, MARGIN_PX = 0.1, 2.0
 
 
@@ -53,8 +54,9 @@ def cut_patch(
         The patch; None if the box has no area within the image, or is not finite.
     """
     x1, y1, x2, y2 = box.tolist()
+    x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(camera.width)), min(y2, float(camera.height))
     width, height = x2 - x1, y2 - y1
-    if not (width > 0.0 and height > 0.0 and x1 < camera.width and y1 < camera.height and x2 > 0.0 and y2 > 0.0):
+    if not (width > 0.0 and height > 0.0):
         return None
     grow_x, grow_y = MARGIN_FRACTION * width + MARGIN_PX, MARGIN_FRACTION * height + MARGIN_PX
     left, right = int(max(x1 - grow_x, 0.0)), int(min(x2 + grow_x, camera.width))
@@ -105,7 +107,10 @@ def top_height(heights_m: Array, tolerance_m: float) -> float:
     # at least three bins: numpy's `same` is as long as the longer of its inputs
     counts = np.bincount(((heights_m - low) * (1.0 / BIN_M)).astype(np.int64), minlength=3)
     smooth = np.convolve(counts, (1, 1, 1), "same")
-    top = float(low + (np.flatnonzero(2 * smooth >= smooth.max())[-1] + 0.5) * BIN_M)
+    upper = int(np.flatnonzero(2 * smooth >= smooth.max())[-1])
+    below = max(0, upper - 2)
+    peak = below + int(counts[below : upper + 1].argmax())
+    top = float(low) + (peak + 0.5) * BIN_M
     for _ in range(2):
         near = heights_m[np.abs(heights_m - top) < tolerance_m]
         if near.size:
@@ -143,10 +148,10 @@ def footprint(along_m: Array, across_m: Array, cell_m: float) -> tuple[float, fl
         Middle along and across [m], and the second moments of the area [m^2]: along, across, mixed. A square of edge
         s has s^2 / 12 in every direction, however it is turned.
     """
-    low_i, low_j = along_m.min(), across_m.min()
+    low_i, _ = _centred_grid(along_m, cell_m)
+    low_j, columns = _centred_grid(across_m, cell_m)
     i = ((along_m - low_i) * (1.0 / cell_m)).astype(np.int64)
     j = ((across_m - low_j) * (1.0 / cell_m)).astype(np.int64)
-    columns = int(j.max()) + 1
     cells = np.flatnonzero(np.bincount(i * columns + j))
     rows = cells // columns
     u, v = rows.astype(np.float64), (cells - rows * columns).astype(np.float64)
@@ -154,12 +159,14 @@ def footprint(along_m: Array, across_m: Array, cell_m: float) -> tuple[float, fl
     mean_u, mean_v = float(u.sum()) / count, float(v.sum()) / count
     u -= mean_u
     v -= mean_v
-    area = cell_m * cell_m
-    return (
-        float(low_i) + (mean_u + 0.5) * cell_m,
-        float(low_j) + (mean_v + 0.5) * cell_m,
-        # a cell has an extent of its own, 1 / 12
-        (float(u @ u) / count + 1.0 / 12.0) * area,
-        (float(v @ v) / count + 1.0 / 12.0) * area,
-        float(u @ v) / count * area,
-    )
+    # a cell has an extent of its own, 1 / 12; and cells on the rim, half empty, widen the area by about one of them
+    u2, v2, uv = float(u @ u) / count + 1.0 / 12.0, float(v @ v) / count + 1.0 / 12.0, float(u @ v) / count
+    area = (cell_m * (1.0 - 1.0 / math.sqrt(6.0 * (u2 + v2)))) ** 2
+    return low_i + (mean_u + 0.5) * cell_m, low_j + (mean_v + 0.5) * cell_m, u2 * area, v2 * area, uv * area
+
+
+def _centred_grid(values_m: Array, cell_m: float) -> tuple[float, int]:
+    """Start and number of cells that reach as far beyond the smallest value as beyond the largest: no bias."""
+    low, high = float(values_m.min()), float(values_m.max())
+    count = int((high - low) / cell_m) + 1
+    return 0.5 * (low + high - count * cell_m), count

@@ -1,0 +1,88 @@
+"""IoU and suppression, against worked examples and against the plain algorithm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perception.nms import iou, nms
+
+B1, B2 = [100, 100, 200, 200], [105, 105, 205, 205]
+B3, B4, B5 = [400, 400, 500, 500], [405, 405, 505, 505], [600, 600, 700, 700]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (B1, [150, 100, 250, 200], 1 / 3),
+        # the reference text prints 0.815 for this pair; the arithmetic is 95 * 95 / (2 * 100 * 100 - 95 * 95)
+        (B1, B2, 9025 / 10975),
+        (B1, B1, 1.0),
+        (B1, B3, 0.0),
+        (B1, [200, 100, 300, 200], 0.0),
+        (B1, [125, 125, 175, 175], 0.25),
+        ([0, 0, 0, 0], [0, 0, 0, 0], 0.0),
+        (B1, [150, 150, 150, 160], 0.0),
+        (B1, [200, 200, 100, 100], 0.0),
+    ],
+)
+def test_iou(a: list[int], b: list[int], expected: float) -> None:
+    assert iou([a], [b])[0, 0] == pytest.approx(expected, abs=1e-6)
+    assert iou([b], [a])[0, 0] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 0), (0, 3), (2, 0), (2, 3)])
+def test_iou_is_a_matrix(n: int, m: int) -> None:
+    boxes = np.array([B1, B2, B3], np.float32)
+    assert iou(boxes[:n], boxes[:m]).shape == (n, m)
+
+
+@pytest.mark.parametrize(
+    ("scores", "classes", "threshold", "keep"),
+    [
+        ([0.95, 0.90, 0.88, 0.85, 0.75], [0, 0, 0, 0, 0], 0.5, [0, 2, 4]),  # the worked example
+        ([0.75, 0.85, 0.88, 0.90, 0.95], [0, 0, 0, 0, 0], 0.5, [4, 3, 1]),
+        ([0.95, 0.90, 0.88, 0.85, 0.75], [0, 1, 0, 0, 0], 0.5, [0, 1, 2, 4]),
+        ([0.95, 0.90, 0.88, 0.85, 0.75], [0, 0, 0, 0, 0], 0.83, [0, 1, 2, 3, 4]),
+        ([0.95, 0.90, 0.88, 0.85, 0.75], [0, 0, 0, 0, 0], 1.0, [0, 1, 2, 3, 4]),
+        ([0.95, 0.90, 0.88, 0.85, 0.75], [0, 0, 0, 0, 0], 0.0, [0, 2, 4]),
+        ([0.5, 0.5, 0.5, 0.5, 0.5], [0, 0, 0, 0, 0], 0.5, [0, 2, 4]),  # equal scores keep their order
+    ],
+)
+def test_nms(scores: list[float], classes: list[int], threshold: float, keep: list[int]) -> None:
+    boxes = np.array([B1, B2, B3, B4, B5], np.float32)
+    assert nms(boxes, np.array(scores, np.float32), np.array(classes), threshold).tolist() == keep
+
+
+@pytest.mark.parametrize(
+    ("max_keep", "max_candidates", "keep"), [(1, 9, [0]), (2, 9, [0, 2]), (9, 2, [0]), (9, 3, [0, 2])]
+)
+def test_nms_is_bounded(max_keep: int, max_candidates: int, keep: list[int]) -> None:
+    boxes, scores = np.array([B1, B2, B3, B4, B5], np.float32), np.array([0.9, 0.8, 0.7, 0.6, 0.5], np.float32)
+    assert nms(boxes, scores, np.zeros(5), 0.5, max_keep, max_candidates).tolist() == keep
+
+
+def test_nms_of_nothing() -> None:
+    assert nms(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32)).tolist() == []
+
+
+def _plain(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, threshold: float) -> list[int]:
+    keep: list[int] = []
+    for row in np.argsort(-scores, kind="stable").tolist():
+        rivals = [other for other in keep if classes[other] == classes[row]]
+        if not rivals or iou(boxes[[row]], boxes[rivals]).max() <= threshold:
+            keep.append(row)
+    return keep
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.sampled_from([0.2, 0.45, 0.7]))
+def test_nms_equals_the_plain_algorithm(seed: int, count: int, threshold: float) -> None:
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, 60, (count, 2))
+    boxes = np.concatenate((corner, corner + rng.uniform(0, 40, (count, 2))), axis=1).astype(np.float32)
+    scores = rng.integers(0, 20, count).astype(np.float32) / 20  # with ties
+    classes = rng.integers(0, 3, count)
+    assert nms(boxes, scores, classes, threshold, count, count).tolist() == _plain(boxes, scores, classes, threshold)
