@@ -199,3 +199,13 @@ def test_a_slow_stream_reaches_the_disk_within_a_second_of_run_time(tmp_path: Pa
     writer.close()
     assert on_disk > 1000
     assert read[-1] >= 1800 * MS
+
+
+def test_a_finished_chunk_is_on_the_disk_with_its_index(tmp_path: Path) -> None:
+    writer = BagWriter(tmp_path / "run")
+    for k in range(5):
+        writer.write_bytes("rows", np.random.default_rng(k).bytes(1_100_000), k)
+    with BagReader(writer.path, allow_incomplete=True) as reader:
+        read = [record.log_ns for record in reader.records()]
+    writer.close()
+    assert read == [0, 1, 2, 3, 4]
