@@ -11,6 +11,7 @@ from deploy.errors import BadInput
 from launch.bag import BagWriter
 from launch.config import Config, to_yaml
 from launch.executor import Executor
+from launch.interruption import Interruption
 from launch.ledger import Rows
 from launch.picture_strip import PictureStrip
 from launch.recorder import Recorder
@@ -60,24 +61,25 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
     recorder.text(CONFIG, to_yaml(config), 0)
     done = successes = 0
     detail: list[dict[str, Any]] = []
-    interrupted = False
     try:
-        for episode in range(config.episodes):
-            cell.reset(episode_seed(config.seed, episode), scheduler.now_ns)
-            watch = strip if episode == 0 else None
-            scheduler.run_episode(episode, round(task.timeout_s * 1e9), cell.finished(watch))
-            detail.append(cell.detail())
-            if watch is not None:
-                watch.save()
-            success = bool(detail[-1]["success"])
-            done, successes = done + 1, successes + success
-            progress(
-                f"episode {done}/{config.episodes}: {'success' if success else 'failed'} "
-                f"after {cell.elapsed_s:.1f} s simulated"
-            )
-    except KeyboardInterrupt:
-        interrupted = True
-        progress("interrupted: closing the recording")
+        with Interruption() as interruption:
+            for episode in range(config.episodes):
+                cell.reset(episode_seed(config.seed, episode), scheduler.now_ns)
+                watch = strip if episode == 0 else None
+                timeout_ns = round(task.timeout_s * 1e9)
+                scheduler.run_episode(episode, timeout_ns, cell.finished(watch), lambda: interruption.requested)
+                if watch is not None:
+                    watch.save()
+                if interruption.requested:
+                    progress("interrupted: closing the recording")
+                    break
+                detail.append(cell.detail())
+                success = bool(detail[-1]["success"])
+                done, successes = done + 1, successes + success
+                progress(
+                    f"episode {done}/{config.episodes}: {'success' if success else 'failed'} "
+                    f"after {cell.elapsed_s:.1f} s simulated"
+                )
     finally:
         on_rows(executor.ledger.take(), scheduler.now_ns)
         end = End(executor.ledger.lost + recorder.dropped, code_sha256())
@@ -86,7 +88,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         cell.close()
     outcome = RunResult(
         run_dir, done, successes, tally.frames, tally.dropped_frames, tally.commands,
-        executor.hash.hexdigest(), notes=dict(scheduler.notes), interrupted=interrupted,
+        executor.hash.hexdigest(), notes=dict(scheduler.notes), interrupted=interruption.requested,
     )  # fmt: skip
     finish_run(run_dir, config, outcome, tally, detail)
     return outcome, tally, config

@@ -12,6 +12,7 @@ from launch.bag import BagWriter
 from launch.config import Config, to_yaml
 from launch.config.rig import CameraConfig
 from launch.executor import Executor
+from launch.interruption import Interruption
 from launch.ledger import Rows
 from launch.live_cell import LiveCell
 from launch.recorder import Recorder
@@ -69,20 +70,21 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
     recorder.text(CONFIG, to_yaml(config), 0)
     timeout_ns = round(config.task.timeout_s * 1e9) if config.task is not None else None
     done = successes = 0
-    interrupted = False
     try:
-        for episode in range(config.episodes):
-            if cell is not None:
-                cell.reset(episode_seed(config.seed, episode), clock())
-            scheduler.run_episode(episode, timeout_ns, cell.finished(None) if cell is not None else _never)
-            done += 1
-            if cell is not None:
-                success = cell.world.cube_in_bin()
-                successes += success
-                progress(f"episode {done}/{config.episodes}: {'success' if success else 'failed'}")
-    except KeyboardInterrupt:
-        interrupted = True
-        progress("interrupted: the arm holds, closing the recording")
+        with Interruption() as interruption:
+            for episode in range(config.episodes):
+                if cell is not None:
+                    cell.reset(episode_seed(config.seed, episode), clock())
+                finished = cell.finished(None) if cell is not None else _never
+                scheduler.run_episode(episode, timeout_ns, finished, lambda: interruption.requested)
+                if interruption.requested:
+                    progress("interrupted: the arm holds, closing the recording")
+                    break
+                done += 1
+                if cell is not None:
+                    success = cell.world.cube_in_bin()
+                    successes += success
+                    progress(f"episode {done}/{config.episodes}: {'success' if success else 'failed'}")
     finally:
         on_rows(executor.ledger.take(), clock())
         end = End(executor.ledger.lost + recorder.dropped, code_sha256())
@@ -96,7 +98,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
             cell.close()
     outcome = RunResult(
         run_dir, done, successes if cell is not None else None, tally.frames, tally.dropped_frames, tally.commands,
-        executor.hash.hexdigest(), notes=dict(scheduler.notes), interrupted=interrupted,
+        executor.hash.hexdigest(), notes=dict(scheduler.notes), interrupted=interruption.requested,
     )  # fmt: skip
     finish_run(run_dir, config, outcome, tally)
     return outcome, tally, config

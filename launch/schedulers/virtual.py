@@ -72,13 +72,16 @@ class VirtualScheduler:
         self.notes: dict[str, int] = {}
         self.now_ns = 0
 
-    def run_episode(self, index: int, timeout_ns: int, finished: Callable[[], bool]) -> None:
-        """Run from the present time until `finished` or the timeout.
+    def run_episode(
+        self, index: int, timeout_ns: int, finished: Callable[[], bool], interrupted: Callable[[], bool]
+    ) -> None:
+        """Run from the present time until `finished`, the timeout, or an interruption.
 
         Args:
             index: Number of the episode, for the ledger.
             timeout_ns: Longest duration [ns].
             finished: Asked once per control period.
+            interrupted: Asked before each event.
         """
         self._executor.episode(index, self.now_ns)
         self._queue: list[_Event] = []
@@ -95,7 +98,7 @@ class VirtualScheduler:
         self._at(self.now_ns, self._tick)
         for camera in range(len(self._cameras)):
             self._at(self.now_ns + self._cameras[camera].offset_ns, partial(self._expose, camera))
-        while self._queue and not self._done and self._queue[0].at_ns <= end_ns:
+        while self._queue and not self._done and self._queue[0].at_ns <= end_ns and not interrupted():
             event = heapq.heappop(self._queue)
             self.now_ns = event.at_ns
             event.act()

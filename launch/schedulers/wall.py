@@ -67,8 +67,10 @@ class WallScheduler:
         self._on_rows = on_rows
         self.notes: dict[str, int] = {}
 
-    def run_episode(self, index: int, timeout_ns: int | None, finished: Callable[[], bool]) -> None:
-        """Run until `finished`, the timeout, or the end of the streams.
+    def run_episode(
+        self, index: int, timeout_ns: int | None, finished: Callable[[], bool], interrupted: Callable[[], bool]
+    ) -> None:
+        """Run until `finished`, the timeout, the end of the streams, or an interruption.
 
         Raises:
             Exception: What a loop raised first; the arm has been told to stop by then.
@@ -98,7 +100,7 @@ class WallScheduler:
                 thread.start()
             while not self._stop.wait(LEDGER_PERIOD_S):
                 self._flush()
-                if deadline_ns is not None and self._clock() >= deadline_ns:
+                if interrupted() or (deadline_ns is not None and self._clock() >= deadline_ns):
                     break
         finally:
             self._stop.set()

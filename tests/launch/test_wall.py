@@ -60,10 +60,14 @@ def start(frames: int | None) -> tuple[LiveCell, Executor, WallScheduler, list[R
     return cell, executor, scheduler, blocks
 
 
+def never() -> bool:
+    return False
+
+
 def test_a_camera_that_stops_ends_the_run_and_the_arm_holds() -> None:
     cell, executor, scheduler, blocks = start(frames=8)
     with pytest.raises(SourceStalled, match=r"camera wrist sent no frame for 0\.2 s"):
-        scheduler.run_episode(0, 20_000_000_000, lambda: False)
+        scheduler.run_episode(0, 20_000_000_000, never, never)
     for _ in range(50):  # the world goes on; nobody sends commands any more
         cell.world.advance(cell.world.time_ns + PERIOD_NS)
     speed = np.abs(cell.world.joint_velocities_rad_s).max()
@@ -82,7 +86,7 @@ def test_a_stage_that_fails_ends_the_run_and_is_in_the_ledger() -> None:
 
     executor.graph.detect = broken  # type: ignore[assignment,method-assign]
     with pytest.raises(ArithmeticError, match="broken"):
-        scheduler.run_episode(0, 20_000_000_000, lambda: False)
+        scheduler.run_episode(0, 20_000_000_000, never, never)
     cell.close()
     rows = np.concatenate([*blocks, executor.ledger.take()])
     failed = rows[rows["stage"] == Stage.DETECT]
@@ -91,7 +95,7 @@ def test_a_stage_that_fails_ends_the_run_and_is_in_the_ledger() -> None:
 
 def test_every_command_has_a_state_and_photons_that_are_older() -> None:
     cell, executor, scheduler, blocks = start(frames=None)
-    scheduler.run_episode(0, 3_000_000_000, lambda: False)
+    scheduler.run_episode(0, 60_000_000_000, lambda: executor.commands.count > 50 and executor.chunks.count > 2, never)
     cell.close()
     rows = np.concatenate([*blocks, executor.ledger.take()])
     ticks = rows[rows["stage"] == Stage.IK]

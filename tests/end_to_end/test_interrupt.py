@@ -1,0 +1,46 @@
+"""A run that is stopped from outside leaves a complete folder that replays."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Eyehand
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_lost(eyehand: Eyehand, tmp_path: Path, sent: signal.Signals) -> None:
+    folder = tmp_path / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "eyehand",
+        "run",
+        "--episodes",
+        "50",
+        "--seed",
+        "1",
+        "--out",
+        str(folder),
+        "--json",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("episode 1/50"):
+            break
+    process.send_signal(sent)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    result = json.loads(out)
+    assert result["episodes"] == 1
+    assert json.loads((folder / "summary.json").read_text())["replay_hash"] == result["replay_hash"]
+    replayed = eyehand("replay", folder, "--json").json
+    assert replayed["identical"] is True
+    assert replayed["commands"] == result["commands"]
