@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import subprocess
@@ -115,6 +116,10 @@ def egl_problem() -> str | None:
     """
     if os.environ.get("EYEHAND_NO_EGL"):
         return "EYEHAND_NO_EGL is set"
+    try:
+        ctypes.CDLL("libEGL.so.1")
+    except OSError:
+        return "libEGL.so.1 is not installed"
     command = [sys.executable, "-c", _PROBE]
     path = os.pathsep.join(entry for entry in sys.path if entry)
     environment = {**os.environ, "PYTHONPATH": path}
