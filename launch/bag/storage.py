@@ -17,8 +17,8 @@ except ImportError:  # rosbags before 0.11.9 brings another package; its own cho
     zstd = None  # type: ignore[assignment]
 
 Compression = Literal["zstd", "lz4", "none"]
-# Level 1 is a third cheaper than rosbags' default of 3, and 2 % larger on camera images. Both compressions carry a checksum
-# of their own: rosbags leaves MCAP's empty, and bytes that a power cut has lost would be taken for pixels.
+# Level 1 is a third cheaper than rosbags' default of 3, and 2 % larger on camera images. Both compressions carry a
+# checksum of their own: rosbags leaves MCAP's empty, and bytes that a power cut has lost would be taken for pixels.
 ZSTD_LEVEL = 1
 # A chunk goes to disk when it is 1 MiB or spans this much of the run's time: what a killed run loses at most.
 CHUNK_SPAN_NS = 1_000_000_000

@@ -209,3 +209,15 @@ def test_a_finished_chunk_is_on_the_disk_with_its_index(tmp_path: Path) -> None:
         read = [record.log_ns for record in reader.records()]
     writer.close()
     assert read == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_bytes_that_changed_on_the_disk_are_noticed(tmp_path: Path, compression: Any) -> None:
+    with BagWriter(tmp_path / "run", compression=compression) as writer:
+        for k in range(3):
+            writer.write_bytes("rows", np.random.default_rng(k).bytes(1_100_000), k)
+    data = bytearray(writer.path.read_bytes())
+    data[len(data) // 2] ^= 0x10  # one bit, in the middle of bytes that cannot be compressed
+    writer.path.write_bytes(data)
+    with BagReader(tmp_path / "run") as reader, pytest.raises(BadInput, match=r"run: damaged after \d+ messages"):
+        list(reader.records())
