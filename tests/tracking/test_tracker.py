@@ -187,6 +187,70 @@ def test_a_track_that_another_camera_saw_last_is_taken_over_by_place():
     assert tracks.detection_ids.tolist() == [2, 1]
 
 
+def test_of_two_boxes_on_a_new_object_the_better_one_starts_the_track():
+    point = [0.5, 0.2, 0.0]
+    tracks = BaseFrameTracker().update(look(0.0, [point, point], class_ids=[1, 0], scores=[0.6, 0.9]))
+    assert tracks.class_ids.tolist() == [0]
+    assert tracks.scores == pytest.approx([0.9])
+
+
+def test_objects_that_a_camera_never_saw_say_nothing_of_its_motion():
+    """Also in the first half second of a run, whose stamps are as small as those of empty memory."""
+    tracker = BaseFrameTracker()
+    points, box = [[0.5, 0.0, 0.0], [0.5, 0.3, 0.0], [0.5, -0.3, 0.0]], [100, 100, 124, 124]
+    tracker.update(look(0.0, points[:1], camera="right", boxes=[box]))
+    tracker.update(look(0.1, points[:1], camera="right", boxes=[box]))
+    tracker.update(look(0.2, points, camera="left"))
+    others = [[300, 300, 324, 324], [400, 400, 424, 424]]
+    tracks = tracker.update(look(0.3, [NAN, *points[1:]], camera="right", boxes=[box, *others]))
+    assert tracks.detection_ids.tolist() == [1, 2, 3]
+
+
+def test_an_old_box_says_nothing():
+    """The left camera moved while it saw nothing: each object is now where the other one's box was."""
+    where, near, far = [[0.5, 0.0, 0.0], [0.54, 0.0, 0.0]], [0.512, 0.0, 0.0], [0.528, 0.0, 0.0]
+    boxes = [[100, 100, 124, 124], [200, 100, 224, 124]]
+    for pause_s, expected in ((0.1, [2, 1]), (1.0, [1, 2])):
+        tracker = BaseFrameTracker()
+        for k in range(3):
+            tracker.update(look(k * 0.1, where, camera="left", boxes=boxes))
+        for k in range(round(pause_s * 10)):
+            tracker.update(look(0.2 + (k + 1) * 0.1, where, camera="right", boxes=boxes))
+        tracks = tracker.update(look(0.3 + pause_s, [near, far], camera="left", boxes=boxes[::-1]))
+        assert tracks.detection_ids.tolist() == expected
+
+
+def test_a_faded_memory_does_not_attract_what_belongs_to_a_known_object():
+    """Under a wide covariance everything is near: 30 mm from the memory beat 20 mm from the object."""
+    tracker = BaseFrameTracker()
+    known, memory = [0.5, 0.0, 0.0], [0.55, 0.0, 0.0]
+    for k in range(10):
+        tracker.update(look(k * 0.1, [known, memory]))
+    for k in range(10, 700):
+        tracks = tracker.update(look(k * 0.1, [known]), says(Sight.OUTSIDE))
+    assert np.sqrt(tracks.covariances[:, 0, 0]) == pytest.approx([0.001, 0.05], abs=0.02)
+    tracks = tracker.update(look(70.0, [[0.52, 0.0, 0.0]], camera="other"), says(Sight.OUTSIDE))
+    assert tracks.detection_ids.tolist() == [1]
+
+
+def test_a_ghost_does_not_take_the_detection_of_an_established_track():
+    tracker = BaseFrameTracker()
+    for k in range(5):
+        tracker.update(look(k * 0.1, [[0.5, 0.0, 0.0]]))
+    tracker.update(look(0.5, [[0.5, 0.0, 0.0], [0.5, 0.04, 0.0]]))
+    tracks = tracker.update(look(0.6, [[0.5, 0.026, 0.0]], camera="other"))
+    assert tracks.ids.tolist() == [1, 2]
+    assert tracks.detection_ids.tolist() == [1]
+
+
+def test_noise_that_swaps_places_does_not_swap_classes():
+    tracker = BaseFrameTracker()
+    for k in range(5):
+        tracker.update(look(k * 0.1, [[0.5, 0.0, 0.0], [0.515, 0.0, 0.0]], class_ids=[0, 1]))
+    tracks = tracker.update(look(0.5, [[0.509, 0.0, 0.0], [0.506, 0.0, 0.0]], class_ids=[0, 1], camera="other"))
+    assert tracks.detection_ids.tolist() == [1, 2]
+
+
 def test_cameras_may_name_their_classes_in_different_orders():
     tracker = BaseFrameTracker()
     where = [[0.5, 0.0, 0.0], [0.5, 0.3, 0.0]]
