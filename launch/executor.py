@@ -20,7 +20,7 @@ from perception.detections import Detections
 from perception.frame import Frame
 from policy import ActionChunk
 from robot.arm import RobotState
-from tracking import Tracks
+from tracking import TrackerParameters, Tracks
 
 
 class Sink(Protocol):
@@ -37,6 +37,8 @@ class Sink(Protocol):
 
 
 Duration = Callable[[Stage, int], int]
+# The tracker takes frames that are a little older than the newest one, as when a second camera is slower.
+LATE_NS = round(TrackerParameters().late_s * 1e9)
 
 
 class Executor:
@@ -54,6 +56,7 @@ class Executor:
         self.hash = OutputHash()
         self._duration = duration
         self._sink = sink
+        self._tracked_ns = -1
         self.frames = [Stream(f"frames of {name}", keep=8) for name in graph.cameras]
         self.states = Stream("robot states", keep=1024)
         self.detections = Stream("detections", keep=8)
@@ -90,6 +93,7 @@ class Executor:
         """Begin an episode: every stage forgets, streams are emptied, numbering goes on."""
         self.ledger.append(Stage.EPISODE, index, now_ns, now_ns)
         self.graph.reset()
+        self._tracked_ns = -1
         for stream in (
             *self.frames,
             self.states,
@@ -100,6 +104,10 @@ class Executor:
             self.commands,
         ):
             stream.clear()
+
+    def comes_too_late(self, frame: Item) -> bool:
+        """Whether a frame is so much older than one that was tracked already that the tracker cannot use it."""
+        return frame.photon_ns < self._tracked_ns - LATE_NS
 
     # -- stages ---------------------------------------------------------------------------------------------------
 
@@ -130,6 +138,7 @@ class Executor:
         """Update identities with placed detections."""
         source = self.placed.get(placed_sequence)
         placed: Placed = source.value
+        self._tracked_ns = max(self._tracked_ns, source.photon_ns)
         return self._run(
             Stage.TRACK, now_ns, source, self.tracks,
             lambda: self.graph.track(placed.localized, placed.visibility),

@@ -114,6 +114,8 @@ def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -
             executor.input_state(record.value, record.value.stamp_ns)
         elif isinstance(record.value, Frame):
             frame = executor.input_frame(record.value, max(now_ns, record.value.received_ns))
+            if executor.comes_too_late(frame):
+                continue
             found = executor.detect(frame.published_ns, frame.camera, frame.sequence)
             placed = executor.localize(found.published_ns, found.sequence, executor.states.newest_sequence)
             now_ns = executor.track(placed.published_ns, placed.sequence).published_ns if placed else found.published_ns

@@ -48,8 +48,8 @@ def see(
     """
     first = store.hits[tracks] == 0
     store.hits[tracks] += 1
-    store.seen_ns[tracks] = np.maximum(store.seen_ns[tracks], stamp_ns)
-    store.aged_until_ns[tracks] = store.seen_ns[tracks]
+    seen_ns = np.maximum(store.seen_ns[tracks], stamp_ns)
+    store.seen_ns[tracks] = store.aged_until_ns[tracks] = seen_ns
     store.unseen_ns[tracks] = 0
     store.boxes[tracks, camera] = boxes
     store.box_ns[tracks, camera] = stamp_ns
@@ -57,7 +57,7 @@ def see(
     store.votes[tracks] *= VOTE_MEMORY
     vote(store, tracks, scores, class_ids)
     proven = store.hits[tracks] >= parameters.confirm_hits
-    proven &= store.seen_ns[tracks] - store.born_ns[tracks] >= parameters.confirm_s * 1e9
+    proven &= seen_ns - store.born_ns[tracks] >= parameters.confirm_s * 1e9
     proven |= store.states[tracks] != TENTATIVE
     store.states[tracks] = np.where(proven, CONFIRMED, TENTATIVE)
 

@@ -20,6 +20,7 @@ from policy.chunk_schedule import ChunkSchedule
 from robot.arm import Arm
 
 LEDGER_BLOCK_NS = 500_000_000
+TOO_LATE = "a frame was older than one already used, and was left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,10 @@ class VirtualScheduler:
             return
         item = min(ready, key=lambda waiting: (waiting.photon_ns, waiting.camera))
         self._waiting[item.camera] = None
+        if self._executor.comes_too_late(item):
+            self.note(TOO_LATE)
+            self._perceive()
+            return
         self._perceiving = True
         detections = self._executor.detect(self.now_ns, item.camera, item.sequence)
         self._at(detections.published_ns, lambda: self._locate(detections))

@@ -15,6 +15,7 @@ from functools import partial
 
 from launch.executor import Executor
 from launch.ledger import Outcome, Rows, Stage
+from launch.schedulers.virtual import TOO_LATE
 from launch.streams import Item
 from perception.source import Source
 from policy.chunk_schedule import ChunkSchedule
@@ -157,6 +158,9 @@ class WallScheduler:
                     self._frame_ready.wait(timeout=0.1)
                 item = min(ready, key=lambda waiting: (waiting.photon_ns, waiting.camera))
                 self._waiting[item.camera] = None
+            if executor.comes_too_late(item):
+                self.note(TOO_LATE)
+                continue
             detections = executor.detect(self._clock(), item.camera, item.sequence)
             placed = executor.localize(self._clock(), detections.sequence, executor.states.newest_sequence)
             if placed is None:
