@@ -68,6 +68,13 @@ def test_the_same_seed_gives_the_same_bytes(eyehand: Eyehand, recorded: Recorded
     assert done.json["replay_hash"] == recorded[1]["replay_hash"]
 
 
+def test_the_task_succeeds_without_opengl(eyehand: Eyehand, tmp_path: Path) -> None:
+    done = eyehand("run", "--seed", 21, "--out", tmp_path / "run", "--json", env={"EYEHAND_NO_EGL": "1"})
+    assert done.code == 0, done.err
+    assert "renderer: raycast" in done.err
+    assert done.json["successes"] == 1
+
+
 def test_the_report_says_where_the_time_went(eyehand: Eyehand, recorded: Recorded) -> None:
     report = eyehand("report", recorded[0], "--json").json
     assert list(report["stages"]) == STAGES
