@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
     tally = Tally(config.budget, virtual=False)
     sources = cell.sources if cell is not None else [open_source(camera, clock) for camera in config.rig.cameras]
     arm = cell.live_arm if cell is not None else _connect(config)
-    recorder = Recorder(BagWriter(run_dir, compression=config.record.compression), blocking=False)
+    writer = BagWriter(run_dir, compression=config.record.compression, epoch_offset_ns=time.time_ns() - clock())
+    recorder = Recorder(writer, blocking=False)
 
     def on_rows(rows: Rows, now_ns: int) -> None:
         tally.add(rows)

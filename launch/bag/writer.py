@@ -32,7 +32,7 @@ class BagWriter:
     last MiB or second of the run. `BagReader(..., allow_incomplete=True)` reads them and
     `perception.sources.mcap_tail.repair` completes the file.
 
-    In memory are one chunk and about 200 bytes of index per chunk (6 MB for an hour of one 30 Hz camera).
+    In memory are one chunk and about 200 bytes of index per chunk, tens of MB for an hour of one 30 Hz camera.
 
     Attributes:
         run_dir: The folder.

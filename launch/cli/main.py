@@ -60,6 +60,9 @@ def parser() -> argparse.ArgumentParser:
     validate.add_argument("config", metavar="CONFIG", help="file or packaged name")
     _settings(validate)
 
+    repair = commands.add_parser("repair", help="complete the bag of a run that was killed", epilog=EPILOG)
+    repair.add_argument("bag", metavar="RUN_OR_MCAP", help="run folder or .mcap file; it is changed in place")
+
     doctor = commands.add_parser(
         "doctor", help="what this machine has, and what to do about what it lacks", epilog=EPILOG
     )
@@ -116,6 +119,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         from launch.cli import record as command  # type: ignore[no-redef]
     elif options.command == "validate":
         from launch.cli import validate as command  # type: ignore[no-redef]
+    elif options.command == "repair":
+        from launch.cli import repair as command  # type: ignore[no-redef]
     elif options.command == "doctor":
         from launch.cli import doctor as command  # type: ignore[no-redef]
     else:

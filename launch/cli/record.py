@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from dataclasses import replace
 
 from launch.bag import BagWriter
@@ -20,7 +21,8 @@ def execute(options: argparse.Namespace) -> int:
     clock = RunClock()
     sources = [open_source(camera, clock) for camera in config.rig.cameras]
     run_dir = new_run_dir(options.out, config.name)
-    recorder = Recorder(BagWriter(run_dir, compression=config.record.compression), blocking=True)
+    writer = BagWriter(run_dir, compression=config.record.compression, epoch_offset_ns=time.time_ns() - clock())
+    recorder = Recorder(writer, blocking=True)
     counts = dict.fromkeys((source.name for source in sources), 0)
     open_ones = list(sources)
     try:

@@ -80,7 +80,7 @@ class BagFile:
             if not allow_incomplete:
                 raise BadInput(
                     f"{file}: cut short, the index at its end is missing; the run crashed or still records. "
-                    "Read its finished part with allow_incomplete, or repair it"
+                    f"`eyehand repair {file}` completes it"
                 )
             self.incomplete = True
             self._reader: Any = McapReader(cast("Any", CompletedFile(file, find_tail(file))))

@@ -44,3 +44,25 @@ def test_nothing_is_lost(eyehand: Eyehand, tmp_path: Path, sent: signal.Signals)
     replayed = eyehand("replay", folder, "--json").json
     assert replayed["identical"] is True
     assert replayed["commands"] == result["commands"]
+
+
+def test_a_killed_run_can_be_repaired_and_read(eyehand: Eyehand, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "eyehand", "run", "--episodes", "50", "--seed", "1", "--out", str(folder), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("episode 1/50"):
+            break
+    process.kill()
+    process.communicate(timeout=60)
+    refused = eyehand("replay", folder)
+    assert refused.code == 2
+    assert "eyehand repair" in refused.err
+    assert eyehand("repair", folder).code == 0
+    report = eyehand("report", folder, "--json").json
+    assert report["stages"]["detect"]["n"] > 50
+    replayed = eyehand("replay", folder, "--json")
+    assert replayed.code == 0, replayed.err
+    assert replayed.json["identical"] is None
+    assert "killed" in replayed.json["reason"]
