@@ -25,7 +25,7 @@ _TREND_VARIANCE = 1.0 / (1.0 - TREND_MEMORY**2)
 _EYE3 = np.eye(3)
 
 
-def predict(means: Array, covariances: Array, dt_s: Array, unmeasured_s: Array, parameters: TrackerParameters) -> None:
+def predict(means: Array, covariances: Array, dt_s: float, unmeasured_s: Array, parameters: TrackerParameters) -> None:
     """Move states forward in time, in place.
 
     Up to `coast_s` after the latest measurement the velocity is constant and disturbed by white acceleration. Beyond it
@@ -35,14 +35,14 @@ def predict(means: Array, covariances: Array, dt_s: Array, unmeasured_s: Array, 
     Args:
         means: Shape (N, 6).
         covariances: Shape (N, 6, 6).
-        dt_s: Shape (N,), time to move forward, >= 0 [s].
+        dt_s: Time to move forward, >= 0 [s].
         unmeasured_s: Shape (N,), time from the latest measurement to the start of the step, >= 0 [s].
         parameters: `velocity_walk`, `coast_s`, `settle_s`, `rest_speed_m_s`.
     """
-    coasting = np.minimum(dt_s, np.maximum(parameters.coast_s - unmeasured_s, 0.0))
+    coasting = np.clip(parameters.coast_s - unmeasured_s, 0.0, dt_s)[:, None, None]
+    settling = dt_s - coasting
     q = parameters.velocity_walk**2
     _propagate(means, covariances, coasting, None, (q / 3.0 * coasting**3, q / 2.0 * coasting**2, q * coasting))
-    settling = dt_s - coasting
     if not settling.any():
         return
     tau, variance = parameters.settle_s, parameters.rest_speed_m_s**2
@@ -56,21 +56,23 @@ def predict(means: Array, covariances: Array, dt_s: Array, unmeasured_s: Array, 
 def _propagate(
     means: Array, covariances: Array, reach_s: Array, keep: Array | None, noise: tuple[Array, Array, Array]
 ) -> None:
-    """Apply p += reach v, v *= keep, with process noise (position, cross, velocity) equal on the three axes."""
-    means[:, :3] += reach_s[:, None] * means[:, 3:]
+    """Apply p += reach v, v *= keep, with process noise (position, cross, velocity) equal on the three axes.
+
+    The factors have shape (N, 1, 1).
+    """
+    means[:, :3] += reach_s[:, :, 0] * means[:, 3:]
     pp, pv = covariances[:, :3, :3], covariances[:, :3, 3:]
     vp, vv = covariances[:, 3:, :3], covariances[:, 3:, 3:]
-    reach = reach_s[:, None, None]
-    moved = reach * vv
-    pp += reach * (pv + vp + moved)
+    moved = reach_s * vv
+    pp += reach_s * (pv + vp + moved)
     pv += moved
     if keep is not None:
-        means[:, 3:] *= keep[:, None]
-        pv *= keep[:, None, None]
-        vv *= (keep**2)[:, None, None]
-    pp += noise[0][:, None, None] * _EYE3
-    pv += noise[1][:, None, None] * _EYE3
-    vv += noise[2][:, None, None] * _EYE3
+        means[:, 3:] *= keep[:, :, 0]
+        pv *= keep
+        vv *= keep**2
+    pp += noise[0] * _EYE3
+    pv += noise[1] * _EYE3
+    vv += noise[2] * _EYE3
     vp[...] = pv.transpose(0, 2, 1)
 
 

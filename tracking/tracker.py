@@ -79,7 +79,7 @@ class BaseFrameTracker:
         before_ns = stamp_ns if self._now_ns is None else self._now_ns
         self._now_ns = now_ns = max(before_ns, stamp_ns)
         unmeasured_s = (before_ns - store.measured_ns) * 1e-9
-        dt_s = np.full(len(store), (now_ns - before_ns) * 1e-9)
+        dt_s = (now_ns - before_ns) * 1e-9
         if now_ns > before_ns and len(store):
             kalman.predict(store.means, store.covariances, dt_s, np.maximum(unmeasured_s, 0.0), parameters)
         track_of = associate(measured, store, parameters)

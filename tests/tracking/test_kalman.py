@@ -21,7 +21,7 @@ def states(count=1, sigma_m=0.01, speed_m_s=0.1, velocity=(0.0, 0.0, 0.0)):
 def predicted(means, covariances, dt_s, unmeasured_s=0.0, parameters=P):
     means, covariances = means.copy(), covariances.copy()
     count = len(means)
-    kalman.predict(means, covariances, np.full(count, dt_s), np.full(count, unmeasured_s), parameters)
+    kalman.predict(means, covariances, dt_s, np.full(count, unmeasured_s), parameters)
     return means, covariances
 
 
