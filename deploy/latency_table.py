@@ -30,17 +30,14 @@ def latency_table(stages: Mapping[str, StageLatency], title: str | None = None) 
 
 
 def _cells(latency: StageLatency) -> tuple[str, ...]:
-    budget = "-" if latency.budget_ms is None else f"{latency.budget_ms:.2f}"
+    budget = "-" if latency.budget_ms is None else _ms(latency.budget_ms)
     misses = "-" if latency.budget_ms is None else str(latency.misses)
     if not latency.n:
         return (budget, "0", "-", "-", "-", "-", misses)
-    p99 = f"{latency.p99_ms:.2f}" if latency.within_budget else f"[bold red]{latency.p99_ms:.2f}[/]"
-    return (
-        budget,
-        str(latency.n),
-        f"{latency.p50_ms:.2f}",
-        f"{latency.p90_ms:.2f}",
-        p99,
-        f"{latency.max_ms:.2f}",
-        misses,
-    )
+    p99 = _ms(latency.p99_ms) if latency.within_budget else f"[bold red]{_ms(latency.p99_ms)}[/]"
+    return (budget, str(latency.n), _ms(latency.p50_ms), _ms(latency.p90_ms), p99, _ms(latency.max_ms), misses)
+
+
+def _ms(value: float) -> str:
+    """Four digits at most, so that the table fits 80 columns."""
+    return f"{value:.2f}" if value < 100.0 else f"{value:.1f}" if value < 1000.0 else f"{value:.0f}"

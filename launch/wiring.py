@@ -60,6 +60,11 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None) -
     tracker = BaseFrameTracker(TrackerParameters(**config.tracker.model_dump()))
     plan = control = None
     if arm is not None:
+        if config.policy.object_class not in detector.class_names:
+            raise BadInput(
+                f"policy.object_class: {config.policy.object_class!r} is no class of model {config.detector.model}; "
+                f"it knows {', '.join(detector.class_names)}"
+            )
         plan = PlanStage(build_policy(config), arm, config.policy.object_class)
         control = build_control(config, arm)
     return Graph([camera.name for camera in cameras], detector, locate, tracker, plan, control, engine)

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 141  # as a process that SIGPIPE ended
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except OSError as error:

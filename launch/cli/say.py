@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 
 def progress(message: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(message + "\n")
-    sys.stderr.flush()
+    with contextlib.suppress(BrokenPipeError):  # nobody reads the progress: that does not change the run
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
 
 
 def result(value: dict[str, Any]) -> None:
