@@ -37,14 +37,12 @@ class PictureStrip:
             self._snapshots.append(self._cell.world.snapshot())
             self._due_ns = elapsed_ns + INTERVAL_NS
 
-    def save(self) -> Path | None:
-        """Render evenly spaced snapshots, the last one included."""
-        if not self._snapshots:
-            return None
+    def save(self) -> None:
+        """Render evenly spaced snapshots, and the world as it is at the end."""
+        self._snapshots.append(self._cell.world.snapshot())
         chosen = np.unique(np.linspace(0, len(self._snapshots) - 1, PICTURES).round().astype(int))
         columns = [self._column(self._snapshots[index]) for index in chosen]
         cv2.imwrite(str(self._path), np.hstack(columns))
-        return self._path
 
     def _column(self, snapshot: Snapshot) -> Image:
         outside = self._render(snapshot, OVERVIEW_NAME)
