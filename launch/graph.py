@@ -63,12 +63,15 @@ class LocateStage:
                 self._newest_ns = state.stamp_ns
                 self._gripper.push(state.stamp_ns, self._arm.tcp(state.joint_positions_rad))
         mount = self._mounts[frame.camera_name]
+        base_T_camera: Pose | None
         if mount.gripper_T_camera is not None and self._arm is not None:
             base_T_camera = self._gripper.at(frame.stamp_ns) @ mount.gripper_T_camera
         else:
-            base_T_camera = mount.base_T_camera or Pose.identity()
+            base_T_camera = mount.base_T_camera
         localized = localize(detections, frame, base_T_camera, self._parameters)
-        return Placed(localized, Visibility(frame, base_T_camera) if frame.depth is not None else None)
+        if frame.depth is None:
+            return Placed(localized, None)
+        return Placed(localized, Visibility(frame, base_T_camera or Pose.identity()))
 
 
 class PlanStage:
