@@ -66,8 +66,9 @@ def describe(path: Path, names: list[str], input_hw: tuple[int, int], extra: Map
     }
     kept = {entry.key: entry.value for entry in model.metadata_props}
     kept.update(entries)
-    # A date would make two exports of one checkpoint differ.
-    kept.pop("date", None)
+    # A date would make two exports of one checkpoint differ, and paths of the training machine mean nothing elsewhere.
+    for name in ("date", "description", "args"):
+        kept.pop(name, None)
     del model.metadata_props[:]
     for key in sorted(kept):
         model.metadata_props.add(key=key, value=kept[key])
