@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from geometry import PoseUnavailable
@@ -59,6 +60,7 @@ class Executor:
         self._tracked_ns = -1
         self.frames = [Stream(f"frames of {name}", keep=8) for name in graph.cameras]
         self.states = Stream("robot states", keep=1024)
+        self._detected = Stream("frames in use", keep=2)
         self.detections = Stream("detections", keep=8)
         self.placed = Stream("placed", keep=8)
         self.tracks = Stream("tracks", keep=8)
@@ -96,6 +98,7 @@ class Executor:
         self._tracked_ns = -1
         for stream in (
             *self.frames,
+            self._detected,
             self.states,
             self.detections,
             self.placed,
@@ -114,6 +117,8 @@ class Executor:
     def detect(self, now_ns: int, camera: int, frame_sequence: int) -> Item:
         """Find objects in a frame."""
         source = self.frames[camera].get(frame_sequence)
+        # a slow detector must find its frame again, however many came in the meantime
+        self._detected.put(replace(source, sequence=self.detections.count))
         return self._run(
             Stage.DETECT, now_ns, source, self.detections,
             lambda: self.graph.detect(source.value),
@@ -123,7 +128,7 @@ class Executor:
     def localize(self, now_ns: int, detections_sequence: int, state_sequence: int) -> Item | None:
         """Place detections in `base` with the camera's pose at exposure time; None if that pose is not known."""
         source = self.detections.get(detections_sequence)
-        frame: Frame = self.frames[source.camera].get(source.frame_sequence).value
+        frame: Frame = self._detected.get(detections_sequence).value
         states = self._new_states(self.graph.locate.last_state, state_sequence)
         try:
             return self._run(
