@@ -445,7 +445,8 @@ def test_on_this_machine(tmp_path: Path, model_there: bool) -> None:
     name = DetectorConfig().model if model_there else "another"
     (tmp_path / "models" / name).mkdir(parents=True)
     (tmp_path / "models" / name / "model.onnx").write_bytes(engines.PROBE_MODEL)
-    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path), "EYEHAND_NO_EGL": "1"}
+    places = {"XDG_DATA_HOME": str(tmp_path), "HOME": str(tmp_path)}  # librealsense writes under the home folder
+    environment = {**os.environ, **places, "EYEHAND_NO_EGL": "1"}
     done = subprocess.run(
         [sys.executable, str(ROOT / "eyehand.py"), "doctor", "--json"],
         capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60, check=False,

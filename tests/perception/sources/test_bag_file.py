@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bag_builders import MS, driver_messages, small_frame, write_realsense_ros1, write_ros2
 
 from deploy.errors import BadInput
 from launch.bag import BagWriter
 from perception import ros_messages as ros
 from perception.sources.bag_file import BagFile
+from tests.perception.sources.bag_builders import MS, driver_messages, small_frame, write_realsense_ros1, write_ros2
 
 
 def a_run(folder: Path, frames: int = 700) -> Path:

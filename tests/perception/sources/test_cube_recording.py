@@ -7,13 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from bag_builders import assert_same, read_all
 
 from geometry import Pose, deproject
 from launch.bag import BagWriter
 from perception.frame import Frame
 from perception.sources.opencv import OpenCvSource
 from perception.sources.recording import RecordingSource
+from tests.perception.sources.bag_builders import assert_same, read_all
 
 COLOR = {"width": 640, "height": 480, "fx": 614.96, "fy": 614.93, "cx": 320.20, "cy": 241.46}
 DEPTH = {"width": 640, "height": 480, "fx": 383.97, "fy": 383.97, "cx": 320.50, "cy": 235.60}

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bag_builders import MS, read_all, small_frame
 
 from deploy.errors import BadInput
 from launch.bag import BagReader, BagWriter
 from perception.sources.bag_file import BagFile
 from perception.sources.mcap_tail import find_tail, is_complete, repair
 from perception.sources.recording import RecordingSource
+from tests.perception.sources.bag_builders import MS, read_all, small_frame
 
 ROOT = Path(__file__).resolve().parents[3]
 # Writes 40 frames in chunks of 1 MiB and, at the end, rows that fill no chunk; then it is killed.
 KILLED = """
 import os, signal, sys
 sys.path[:0] = sys.argv[2:]
-from bag_builders import MS, small_frame
+from tests.perception.sources.bag_builders import MS, small_frame
 from launch.bag import BagWriter
 writer = BagWriter(sys.argv[1])
 for k in range(40):

@@ -8,13 +8,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from bag_builders import SMALL, assert_same, read_all
 
 from deploy.errors import BadInput, Missing
 from geometry import Camera, Pose, register_depth
 from perception.source import Source, SourceStalled
 from perception.sources.image_files import find_files
 from perception.sources.opencv import OpenCvSource
+from tests.perception.sources.bag_builders import SMALL, assert_same, read_all
 
 INTRINSICS = {"width": 32, "height": 24, "fx": 30.0, "fy": 30.0, "cx": 15.5, "cy": 11.5}
 RNG = np.random.default_rng(0)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from bag_builders import MS, read_all, small_frame
 
 from launch.bag import BagWriter
 from perception.sources.opencv import OpenCvSource
 from perception.sources.pacing import Pacer
 from perception.sources.recording import RecordingSource
+from tests.perception.sources.bag_builders import MS, read_all, small_frame
 
 
 class FakeTime:

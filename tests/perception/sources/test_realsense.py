@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from virtual_realsense import COLOR_FOCAL, DEPTH_FOCAL, SERIAL, VirtualRealSense, images, rotation_about
 
 from deploy.errors import BadInput, Missing
 from geometry import Camera, Pose, deproject, project, register_depth
@@ -14,6 +13,14 @@ from perception.frame import Frame
 from perception.source import Source, SourceStalled
 from perception.sources.realsense import RealSenseSource
 from perception.sources.realsense_device import import_pyrealsense2
+from tests.perception.sources.virtual_realsense import (
+    COLOR_FOCAL,
+    DEPTH_FOCAL,
+    SERIAL,
+    VirtualRealSense,
+    images,
+    rotation_about,
+)
 
 try:
     import_pyrealsense2()

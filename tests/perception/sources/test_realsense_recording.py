@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bag_builders import read_all
-from virtual_realsense import SERIAL, VirtualRealSense, rotation_about
 
 from deploy.errors import BadInput, Missing
 from perception.frame import Frame
 from perception.sources.realsense import RealSenseSource
 from perception.sources.realsense_device import import_pyrealsense2
 from perception.sources.recording import RecordingSource
+from tests.perception.sources.bag_builders import read_all
+from tests.perception.sources.virtual_realsense import SERIAL, VirtualRealSense, rotation_about
 
 try:
     import_pyrealsense2()

@@ -7,7 +7,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from bag_builders import (
+
+from deploy.errors import BadInput
+from geometry import Pose, register_depth
+from launch.bag import BagWriter
+from perception import ros_messages as ros
+from perception.source import Source
+from perception.sources.recording import RecordingSource
+from tests.perception.sources.bag_builders import (
     MS,
     SMALL,
     assert_same,
@@ -17,13 +24,6 @@ from bag_builders import (
     write_realsense_ros1,
     write_ros2,
 )
-
-from deploy.errors import BadInput
-from geometry import Pose, register_depth
-from launch.bag import BagWriter
-from perception import ros_messages as ros
-from perception.source import Source
-from perception.sources.recording import RecordingSource
 
 
 def run_with(folder: Path, frames: list[Any]) -> Path:
