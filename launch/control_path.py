@@ -28,12 +28,14 @@ class Command:
         interventions: Bit `k`: the governor's kind `INTERVENTION_KINDS[k]` acted; bit 31: the pose was out of reach.
         outcome: OK, HELD (nothing to execute), CLIPPED or STOPPED.
         note: One line for a person, empty when nothing is worth saying.
+        kind: What the note is about, the same for notes that differ in their figures only.
     """
 
     setpoint: JointCommand
     interventions: int
     outcome: Outcome
     note: str = ""
+    kind: str = ""
 
 
 class ControlPath:
@@ -75,13 +77,13 @@ class ControlPath:
             self._trajectory.reset(self._joints)
             self._governor.reset(self._joints, self._gripper)
         dt_s = self._period_ns * 1e-9
-        note, bits = "", 0
+        note, kind, bits = "", "", 0
         target = None
         if chunk is not None and now_ns <= chunk.end_ns:
             try:
                 target = self._targets(chunk, now_ns)
             except Unreachable as error:
-                note, bits = str(error), UNREACHABLE_BIT
+                note, kind, bits = str(error), "unreachable", UNREACHABLE_BIT
         if target is None:
             joints, _, _ = self._trajectory.step_hold(dt_s)
             outcome = Outcome.HELD
@@ -92,19 +94,14 @@ class ControlPath:
             outcome = Outcome.OK
         wanted = JointCommand(now_ns, "position", joints, self._gripper)
         photon_ns = chunk.stamp_ns if chunk is not None else now_ns
-        return self._govern(wanted, state, now_ns, photon_ns, bits, outcome, note)
+        return self._govern(wanted, state, now_ns, photon_ns, Command(wanted, bits, outcome, note, kind))
 
     def _govern(
-        self,
-        wanted: JointCommand,
-        state: RobotState,
-        now_ns: int,
-        photon_ns: int,
-        bits: int,
-        outcome: Outcome,
-        note: str,
+        self, wanted: JointCommand, state: RobotState, now_ns: int, photon_ns: int, command: Command
     ) -> Command:
+        """What the governor leaves of a command."""
         verdict: Verdict = self._governor.check(wanted, state, now_ns, photon_ns)
+        bits, outcome, note, kind = command.interventions, command.outcome, command.note, command.kind
         for intervention in verdict.interventions:
             bits |= 1 << INTERVENTION_KINDS.index(intervention.kind)
         if verdict.stopped:
@@ -113,8 +110,9 @@ class ControlPath:
         elif verdict.interventions and outcome is Outcome.OK:
             outcome = Outcome.CLIPPED
         if verdict.interventions and not note:
-            note = verdict.interventions[0].describe()
-        return Command(verdict.command, bits, outcome, note)
+            first = verdict.interventions[0]
+            note, kind = first.describe(), f"{first.kind} {first.joint}"
+        return Command(verdict.command, bits, outcome, note, kind)
 
     def _targets(self, chunk: ActionChunk, now_ns: int) -> tuple[Array, Array, float]:
         """Joints at this tick and at the next, and the gripper's opening."""

@@ -20,7 +20,7 @@ from launch.streams import Item, OutputHash, Stream
 from perception.detections import Detections
 from perception.frame import Frame
 from policy import ActionChunk
-from robot.arm import RobotState
+from robot.arm import JointCommand, RobotState
 from tracking import TrackerParameters, Tracks
 
 
@@ -36,6 +36,9 @@ class Sink(Protocol):
     def output(self, stream: str, payload: bytes, now_ns: int) -> None:
         """Record one row of an output stream."""
 
+    def command(self, command: JointCommand, now_ns: int) -> None:
+        """Record a setpoint as others can read it; the row of its stream says more."""
+
 
 Duration = Callable[[Stage, int], int]
 # The tracker takes frames that are a little older than the newest one, as when a second camera is slower.
@@ -49,23 +52,25 @@ class Executor:
         graph: The stages.
         duration: Modelled duration [ns] of a stage, given its measured one; what the virtual clock advances by.
         sink: Recorder, if the run is recorded.
+        keep: Values that each stream holds. Replay executes an activation when it ended, so it needs what the
+            activation consumed for longer than the run did.
     """
 
-    def __init__(self, graph: Graph, duration: Duration, sink: Sink | None = None) -> None:
+    def __init__(self, graph: Graph, duration: Duration, sink: Sink | None = None, keep: int = 8) -> None:
         self.graph = graph
         self.ledger = Ledger()
         self.hash = OutputHash()
         self._duration = duration
         self._sink = sink
         self._tracked_ns = -1
-        self.frames = [Stream(f"frames of {name}", keep=8) for name in graph.cameras]
-        self.states = Stream("robot states", keep=1024)
-        self._detected = Stream("frames in use", keep=2)
-        self.detections = Stream("detections", keep=8)
-        self.placed = Stream("placed", keep=8)
-        self.tracks = Stream("tracks", keep=8)
-        self.chunks = Stream("chunks", keep=8)
-        self.commands = Stream("commands", keep=8)
+        self.frames = [Stream(f"frames of {name}", keep) for name in graph.cameras]
+        self.states = Stream("robot states", 128 * keep)
+        self._detected = Stream("frames in use", keep)
+        self.detections = Stream("detections", keep)
+        self.placed = Stream("placed", keep)
+        self.tracks = Stream("tracks", keep)
+        self.chunks = Stream("chunks", keep)
+        self.commands = Stream("commands", 16 * keep)
 
     # -- inputs ---------------------------------------------------------------------------------------------------
 
@@ -161,10 +166,9 @@ class Executor:
             other=state_sequence,
         )  # fmt: skip
 
-    def control(self, now_ns: int, chunk_sequence: int, state_sequence: int) -> Item:
+    def control(self, now_ns: int, chunk_item: Item | None, state_sequence: int) -> Item:
         """One control tick: sample the chunk, inverse kinematics, trajectory, governor."""
         state_item = self.states.get(state_sequence)
-        chunk_item = self.chunks.get(chunk_sequence) if chunk_sequence >= 0 else None
         chunk: ActionChunk | None = chunk_item.value if chunk_item is not None else None
         behind = chunk_item or Item(-1, None, now_ns, -1, -1, -1)
 
@@ -174,11 +178,14 @@ class Executor:
             )
             return "commands", payload
 
-        return self._run(
+        item = self._run(
             Stage.IK, now_ns, behind, self.commands,
             lambda: self.graph.control(now_ns, chunk, state_item.value),
             encode, other=state_sequence, wait_ns=0,
         )  # fmt: skip
+        if self._sink is not None:
+            self._sink.command(item.value.setpoint, now_ns)
+        return item
 
     def sent(self, command: Item, now_ns: int, modelled_ns: int, measured_ns: int) -> None:
         """Note that a command went to the arm, and how long that took."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import threading
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -138,6 +137,3 @@ def rows_from_bytes(payload: bytes | memoryview | npt.NDArray[np.uint8]) -> Rows
     return np.frombuffer(bytes(payload), dtype=ROW)
 
 
-def row_dict(row: Any) -> dict[str, int]:
-    """One row as a plain mapping, for messages."""
-    return {name: int(row[name]) for name in ROW_FIELDS}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from launch.bag.writer import BagWriter
 from launch.ledger import Rows
 from perception.frame import Frame
-from robot.arm import RobotState
+from robot.arm import JointCommand, RobotState
 
 QUEUE_LIMIT = 64
 
@@ -26,7 +26,8 @@ class Recorder:
     def __init__(self, writer: BagWriter, *, blocking: bool) -> None:
         self._writer = writer
         self._blocking = blocking
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(QUEUE_LIMIT if blocking else 4096)
+        limit = QUEUE_LIMIT if blocking else 64 * QUEUE_LIMIT
+        self._queue: queue.Queue[tuple[Callable[[], None], bool] | None] = queue.Queue(limit)
         self._frames = threading.Semaphore(QUEUE_LIMIT)
         self._error: BaseException | None = None
         self.dropped = 0
@@ -39,11 +40,7 @@ class Recorder:
             self.dropped += 1
             return
 
-        def write() -> None:
-            self._frames.release()
-            self._writer.write_frame(frame, now_ns)
-
-        self._put(write)
+        self._put(lambda: self._writer.write_frame(frame, now_ns), is_frame=True)
 
     def state(self, state: RobotState, now_ns: int) -> None:
         """Record a robot state."""
@@ -52,6 +49,10 @@ class Recorder:
     def output(self, stream: str, payload: bytes, now_ns: int) -> None:
         """Record a row of an output stream."""
         self._put(lambda: self._writer.write_bytes(stream, payload, now_ns))
+
+    def command(self, command: JointCommand, now_ns: int) -> None:
+        """Record a setpoint."""
+        self._put(lambda: self._writer.write_joint_command(command, now_ns))
 
     def rows(self, rows: Rows, now_ns: int) -> None:
         """Record a block of the ledger."""
@@ -71,23 +72,31 @@ class Recorder:
         """
         self._queue.put(None)
         self._thread.join()
-        self._writer.close()
+        try:
+            self._writer.close()
+        except BaseException as error:
+            self._error = self._error or error
         if self._error is not None:
             raise self._error
 
-    def _put(self, job: Callable[[], None]) -> None:
+    def _put(self, job: Callable[[], None], *, is_frame: bool = False) -> None:
         if self._error is not None:
             raise self._error
         try:
-            self._queue.put(job, block=self._blocking)
+            self._queue.put((job, is_frame), block=self._blocking)
         except queue.Full:
             self.dropped += 1
+            if is_frame:
+                self._frames.release()
 
     def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
-            if self._error is not None:
-                continue  # keep draining, so that nobody waits for a place
+        while (item := self._queue.get()) is not None:
+            job, is_frame = item
             try:
-                job()
+                if self._error is None:  # after an error the queue is drained, so that nobody waits for a place
+                    job()
             except BaseException as error:
                 self._error = error
+            finally:
+                if is_frame:
+                    self._frames.release()

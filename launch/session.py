@@ -75,9 +75,7 @@ def new_run_dir(out: str | None, name: str) -> Path:
             path = base.with_name(f"{base.name}-{again}")
     else:
         path = Path(out)
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()  # the bag's writer makes its own folder
-        if path.exists():
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise BadInput(f"--out {out}: exists and is not an empty folder; name a new one")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

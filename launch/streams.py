@@ -11,6 +11,10 @@ from typing import Any
 OUTPUTS = ("chunks", "commands", "detections", "tracks")
 
 
+class NotHeld(LookupError):
+    """A value that was never published, or is forgotten. The message names stream and number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A published value with the photons behind it."""
@@ -24,17 +28,19 @@ class Item:
 
 
 class Stream:
-    """The newest `keep` values of one stream, by sequence number."""
+    """The newest `keep` values of one stream, by sequence number. One thread publishes, others may read."""
 
     def __init__(self, name: str, keep: int) -> None:
         self.name = name
         self._keep = keep
         self._items: OrderedDict[int, Item] = OrderedDict()
+        self._newest: Item | None = None
         self.count = 0
 
     def put(self, item: Item) -> None:
         """Publish a value; the oldest beyond the bound is forgotten."""
         self._items[item.sequence] = item
+        self._newest = item
         self.count += 1
         while len(self._items) > self._keep:
             self._items.popitem(last=False)
@@ -43,12 +49,12 @@ class Stream:
         """The value with that number.
 
         Raises:
-            KeyError: If it was never published or is forgotten, naming stream and number.
+            NotHeld: If it was never published or is forgotten.
         """
         try:
             return self._items[sequence]
         except KeyError:
-            raise KeyError(f"{self.name} {sequence} is not held (newest {self.newest_sequence})") from None
+            raise NotHeld(f"{self.name} {sequence} is not held (newest {self.newest_sequence})") from None
 
     def since(self, after: int, upto: int) -> list[Item]:
         """Values with after < sequence <= upto, in order."""
@@ -57,16 +63,18 @@ class Stream:
     @property
     def newest(self) -> Item | None:
         """The value published last."""
-        return next(reversed(self._items.values())) if self._items else None
+        return self._newest
 
     @property
     def newest_sequence(self) -> int:
         """Number of the value published last, -1 before the first."""
-        return next(reversed(self._items)) if self._items else -1
+        newest = self._newest  # one read: another thread may publish meanwhile
+        return newest.sequence if newest is not None else -1
 
     def clear(self) -> None:
         """Forget the values, not the count."""
         self._items.clear()
+        self._newest = None
 
 
 class OutputHash:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,14 @@ class Tally:
         self._duration_field = "modelled_ns" if virtual else "measured_ns"
         self._measured: dict[Stage, list[Int64]] = {stage: [] for stage in REPORTED}
         self._modelled: dict[Stage, list[Int64]] = {stage: [] for stage in REPORTED}
-        self._reaction: list[int] = []
-        self._age: list[int] = []
-        self._period: list[int] = []
+        self._reaction, self._age, self._period = array("q"), array("q"), array("q")
         self._chunk_of_command: dict[int, int] = {}
         self._reacted = -1
         self._last_tick_ns: int | None = None
-        self._waiting: dict[int, bool] = {}
+        self._unused: dict[int, list[int]] = {}
         self._newest_frame: dict[int, int] = {}
-        self.frames = self.dropped_frames = self.commands = self.episodes = 0
+        self._dropped = 0
+        self.frames = self.commands = self.episodes = 0
 
     def add(self, rows: Rows) -> None:
         """Add the next block."""
@@ -67,22 +67,34 @@ class Tally:
             elif stage == Stage.CAPTURE:
                 self._capture(camera, sequence)
             elif stage == Stage.DETECT:
-                self._waiting[camera] = False
+                self._use(camera, source)
             elif stage == Stage.EPISODE:
                 self.episodes += 1
-                self._waiting.clear()
+                self._dropped = self.dropped_frames
+                self._unused.clear()
+                self._newest_frame.clear()
                 self._chunk_of_command.clear()
                 self._last_tick_ns = None
 
     def _capture(self, camera: int, sequence: int) -> None:
-        """A frame that is overwritten before it is used is dropped; so is one that a gap in the numbers tells of."""
+        """A gap in the numbers tells of frames that never came."""
         self.frames += 1
-        self.dropped_frames += int(self._waiting.get(camera, False))
         newest = self._newest_frame.get(camera)
         if newest is not None and sequence > newest + 1:
-            self.dropped_frames += sequence - newest - 1
-        self._waiting[camera] = True
+            self._dropped += sequence - newest - 1
         self._newest_frame[camera] = sequence
+        self._unused.setdefault(camera, []).append(sequence)
+
+    def _use(self, camera: int, sequence: int) -> None:
+        """A frame that comes before one that was used, and was not used itself, was dropped."""
+        unused = self._unused.get(camera, [])
+        self._dropped += sum(number < sequence for number in unused)
+        self._unused[camera] = [number for number in unused if number > sequence]
+
+    @property
+    def dropped_frames(self) -> int:
+        """Frames that never came, and frames that a newer one overtook; the newest at an end was not overtaken."""
+        return self._dropped + sum(max(0, len(unused) - 1) for unused in self._unused.values())
 
     def stages(self, *, modelled: bool = False) -> dict[str, StageLatency]:
         """Latency of each stage against its budget: measured on this machine, or as modelled."""

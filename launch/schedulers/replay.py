@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from deploy.errors import BadInput
 from launch.executor import Executor
 from launch.graph import Graph
-from launch.ledger import Outcome, Rows, Stage, row_dict
-from launch.streams import OUTPUTS, OutputHash
+from launch.ledger import Outcome, Rows, Stage
+from launch.streams import OUTPUTS, NotHeld, OutputHash
 from perception.frame import Frame
-from robot.arm import RobotState
+from robot.arm import JointCommand, RobotState
+
+Value = TypeVar("Value")
 
 
 class ReplayScheduler:
@@ -26,13 +27,14 @@ class ReplayScheduler:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._frames: dict[str, deque[Frame]] = {name: deque() for name in graph.cameras}
-        self._states: deque[RobotState] = deque()
+        self._frames: dict[str, dict[int, Frame]] = {name: {} for name in graph.cameras}
+        self._states: dict[int, RobotState] = {}
         self._recorded: dict[str, deque[bytes]] = {name: deque() for name in OUTPUTS}
         self._produced: dict[str, deque[bytes]] = {name: deque() for name in OUTPUTS}
         self._compared = dict.fromkeys(OUTPUTS, 0)
         self.recorded_hash = OutputHash()
         self.difference: str | None = None
+        self.missing: str | None = None
 
     def attach(self, executor: Executor) -> None:
         """Take the executor that runs the stages."""
@@ -40,11 +42,11 @@ class ReplayScheduler:
 
     def recorded_frame(self, frame: Frame) -> None:
         """A recorded frame, in log order."""
-        self._frames[frame.camera_name].append(frame)
+        self._frames[frame.camera_name][frame.sequence] = frame
 
     def recorded_state(self, state: RobotState) -> None:
         """A recorded robot state, in log order."""
-        self._states.append(state)
+        self._states[state.sequence] = state
 
     def recorded_output(self, stream: str, payload: bytes) -> None:
         """A recorded row of an output stream."""
@@ -58,15 +60,24 @@ class ReplayScheduler:
     def state(self, state: RobotState, now_ns: int) -> None:
         """Inputs are the recording's own."""
 
+    def command(self, command: JointCommand, now_ns: int) -> None:
+        """The commands' own stream is what is compared."""
+
     def output(self, stream: str, payload: bytes, now_ns: int) -> None:  # noqa: ARG002 - a sink's signature
         """A row that the replay produced."""
         self._produced[stream].append(payload)
         self._compare(stream)
 
     def rows(self, rows: Rows) -> None:
-        """Execute a block of rows."""
+        """Execute a block of rows, up to the first whose inputs the recording lacks: `missing` tells it."""
         for row in rows:
-            self._execute(row)
+            if self.missing is not None:
+                return
+            try:
+                self._execute(row)
+            except NotHeld as error:
+                where = f"{Stage(int(row['stage'])).label} (row {int(row['order'])})"
+                self.missing = f"the recording is not complete: {where} used what it lacks: {error}"
 
     def finish(self) -> None:
         """Compare what is left: rows on one side only."""
@@ -102,29 +113,29 @@ class ReplayScheduler:
             elif stage is Stage.PLAN:
                 executor.plan(now_ns, source, other)
             elif stage is Stage.IK:
-                executor.control(now_ns, source, other)
+                executor.control(now_ns, executor.chunks.get(source) if source >= 0 else None, other)
             elif stage is Stage.SEND:
                 executor.sent(executor.commands.get(source), now_ns, int(row["modelled_ns"]), int(row["measured_ns"]))
-        except KeyError as error:
-            raise BadInput(
-                f"the recording is not complete: row {int(row['order'])} ({stage.label}) consumes {error.args[0]}"
-            ) from error
-        except BadInput:
+        except NotHeld:
             raise
         except Exception:
             if outcome is not Outcome.ERROR:  # where the stage failed in the recorded run too, it is the same behaviour
                 raise
 
     def _next_frame(self, row: Any) -> Frame:
-        name = self._executor.graph.cameras[int(row["camera"])]
-        if not self._frames[name]:
-            raise BadInput(f"the recording lacks a frame of camera {name}: {row_dict(row)}")
-        frame = self._frames[name].popleft()
-        return replace(
-            frame, sequence=int(row["sequence"]), stamp_ns=int(row["photon_ns"]), received_ns=int(row["now_ns"])
-        )
+        """The frame of a row, by its number; those before it were not used."""
+        name, sequence = self._executor.graph.cameras[int(row["camera"])], int(row["sequence"])
+        frame = _take(self._frames[name], sequence, f"frame {sequence} of camera {name}")
+        return replace(frame, stamp_ns=int(row["photon_ns"]), received_ns=int(row["now_ns"]))
 
     def _next_state(self, row: Any) -> RobotState:
-        if not self._states:
-            raise BadInput(f"the recording lacks a robot state: {row_dict(row)}")
-        return replace(self._states.popleft(), sequence=int(row["sequence"]), stamp_ns=int(row["photon_ns"]))
+        sequence = int(row["sequence"])
+        return _take(self._states, sequence, f"robot state {sequence}")
+
+
+def _take(waiting: dict[int, Value], sequence: int, what: str) -> Value:
+    for older in [number for number in waiting if number < sequence]:
+        del waiting[older]
+    if sequence not in waiting:
+        raise NotHeld(what)
+    return waiting.pop(sequence)

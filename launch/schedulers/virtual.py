@@ -14,13 +14,13 @@ from functools import partial
 
 from launch.executor import Executor
 from launch.ledger import Outcome, Rows, Stage
+from launch.schedulers.notes import CHUNK_TOO_LATE, NO_POSE, TOO_LATE, Notes
 from launch.streams import Item
 from perception.frame import Frame
 from policy.chunk_schedule import ChunkSchedule
 from robot.arm import Arm
 
 LEDGER_BLOCK_NS = 500_000_000
-TOO_LATE = "a frame was older than one already used, and was left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class VirtualScheduler:
         self._schedule = ChunkSchedule(replan_horizon_ns)
         self._on_rows = on_rows
         self._frame_sequence = [0] * len(cameras)
-        self.notes: dict[str, int] = {}
+        self.notes = Notes()
         self.now_ns = 0
 
     def run_episode(
@@ -142,7 +142,7 @@ class VirtualScheduler:
         item = min(ready, key=lambda waiting: (waiting.photon_ns, waiting.camera))
         self._waiting[item.camera] = None
         if self._executor.comes_too_late(item):
-            self.note(TOO_LATE)
+            self.notes.add(TOO_LATE)
             self._perceive()
             return
         self._perceiving = True
@@ -152,7 +152,7 @@ class VirtualScheduler:
     def _locate(self, detections: Item) -> None:
         placed = self._executor.localize(self.now_ns, detections.sequence, self._executor.states.newest_sequence)
         if placed is None:
-            self.note("no arm pose at the frame's stamp: frame skipped")
+            self.notes.add(NO_POSE)
             self._perceiving = False
             self._perceive()
             return
@@ -185,7 +185,7 @@ class VirtualScheduler:
         if self._schedule.offer(chunk.value, self.now_ns) == "switched":
             self._chunk = chunk
         else:
-            self.note("a chunk came too late to be used")
+            self.notes.add(CHUNK_TOO_LATE)
 
     # -- control loop -----------------------------------------------------------------------------------------------
 
@@ -195,10 +195,9 @@ class VirtualScheduler:
             self._done = True
             return
         state = self._executor.input_state(self._arm.read_state(), self.now_ns)
-        chunk = self._chunk.sequence if self._chunk is not None else -1
-        command = self._executor.control(self.now_ns, chunk, state.sequence)
+        command = self._executor.control(self.now_ns, self._chunk, state.sequence)
         if command.value.note and command.value.outcome is not Outcome.OK:
-            self.note(command.value.note)
+            self.notes.add(command.value.note, command.value.kind)
         self._at(command.published_ns, lambda: self._send(command))
         if self.now_ns >= self._rows_due_ns:
             self._flush()
@@ -211,7 +210,3 @@ class VirtualScheduler:
         self._arm.send(command.value.setpoint)
         measured = time.perf_counter_ns() - started
         self._executor.sent(command, self.now_ns, self._executor.modelled(Stage.SEND, measured), measured)
-
-    def note(self, text: str) -> None:
-        """Count a remark for the person who runs this."""
-        self.notes[text] = self.notes.get(text, 0) + 1

@@ -48,7 +48,19 @@ def test_nothing_is_lost(eyehand: Eyehand, tmp_path: Path, sent: signal.Signals)
 
 def test_a_killed_run_can_be_repaired_and_read(eyehand: Eyehand, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "eyehand", "run", "--episodes", "50", "--seed", "1", "--out", str(folder), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "eyehand",
+        "run",
+        "--episodes",
+        "50",
+        "--seed",
+        "1",
+        "--out",
+        str(folder),
+        "--json",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from launch.bag import BagReader
+from launch.bag import BagReader, BagWriter
+from perception.frame import Frame
+from robot.arm import RobotState
 from tests.end_to_end.conftest import Eyehand
 
 Recorded = tuple[Path, dict[str, Any]]
@@ -61,6 +63,38 @@ def test_a_replay_with_a_changed_configuration_is_not_compared(eyehand: Eyehand,
     assert done.json["identical"] is None
     assert "detector.confidence=0.9" in done.json["reason"]
     assert done.json["replay_hash"] != recorded[1]["replay_hash"]
+
+
+def test_a_recording_that_lacks_a_frame_is_not_compared_and_says_which(
+    eyehand: Eyehand, recorded: Recorded, tmp_path: Path
+) -> None:
+    texts = {"config", "end"}
+    with BagReader(recorded[0]) as reader, BagWriter(tmp_path / "run") as writer:
+        for record in reader.records():
+            value = record.value
+            if isinstance(value, Frame):
+                if value.sequence != 7:
+                    writer.write_frame(value, record.log_ns)
+            elif isinstance(value, RobotState):
+                writer.write_joint_state(value, record.log_ns)
+            elif isinstance(value, str) and record.stream in texts:
+                writer.write_text(record.stream, value, record.log_ns)
+            elif isinstance(value, bytes):
+                writer.write_bytes(record.stream, value, record.log_ns)
+    done = eyehand("replay", tmp_path / "run", "--json")
+    assert done.code == 0, done.err
+    assert done.json["identical"] is None
+    assert "frame 7 of camera wrist" in done.json["reason"]
+
+
+def test_two_cameras_serve_one_task(eyehand: Eyehand, tmp_path: Path) -> None:
+    done = eyehand(
+        "run", "--seed", 3, "--out", tmp_path / "run", "--json", "--set", "rig=sim_ur10e_two_cameras",
+        "--set", "record.picture_strip=false",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["frames"] > 100
+    assert eyehand("replay", tmp_path / "run", "--json").json["identical"] is True
 
 
 def test_the_same_seed_gives_the_same_bytes(eyehand: Eyehand, recorded: Recorded, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from launch.streams import Item, OutputHash, Stream
+from launch.streams import Item, NotHeld, OutputHash, Stream
 
 
 def item(sequence: int) -> Item:
@@ -14,7 +14,7 @@ def test_a_stream_forgets_the_oldest_and_counts_on() -> None:
     for sequence in range(5):
         stream.put(item(sequence))
     assert (stream.count, stream.newest_sequence, stream.get(2).value) == (5, 4, "value 2")
-    with pytest.raises(KeyError, match="tracks 1 is not held"):
+    with pytest.raises(NotHeld, match="tracks 1 is not held"):
         stream.get(1)
     stream.clear()
     assert (stream.count, stream.newest_sequence, stream.newest) == (5, -1, None)

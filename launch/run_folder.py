@@ -1,0 +1,78 @@
+"""The folder of a run while it is being made: the bag with the ledger, and at the end configuration and summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from launch.bag import BagWriter
+from launch.config import Config, to_yaml
+from launch.executor import Executor
+from launch.ledger import Rows
+from launch.recorder import Recorder
+from launch.recording import CONFIG, END, End, code_sha256
+from launch.schedulers.notes import Notes
+from launch.session import Progress, RunResult, finish_run
+from launch.tally import Tally
+
+
+class RunFolder:
+    """Records a run and adds up its figures.
+
+    Args:
+        config: The configuration as resolved.
+        path: The folder; it is made here.
+        virtual: Whether the clock is virtual: then recording may slow the run down, on the wall clock it may not.
+        epoch_offset_ns: Unix epoch minus run clock [ns].
+    """
+
+    def __init__(self, config: Config, path: Path, *, virtual: bool, epoch_offset_ns: int = 0) -> None:
+        writer = BagWriter(path, compression=config.record.compression, epoch_offset_ns=epoch_offset_ns)
+        self.config = config
+        self.path = path
+        self.recorder = Recorder(writer, blocking=virtual)
+        self.tally = Tally(config.budget, virtual=virtual)
+        self.details: list[dict[str, Any]] = []
+        self.recorder.text(CONFIG, to_yaml(config), 0)
+
+    def on_rows(self, rows: Rows, now_ns: int) -> None:
+        """Take a block of the ledger."""
+        self.tally.add(rows)
+        self.recorder.rows(rows, now_ns)
+
+    def episode(self, detail: dict[str, Any], progress: Progress) -> None:
+        """Note an episode that came to its end, and say how it went if that is known."""
+        self.details.append(detail)
+        if detail["success"] is not None:
+            outcome = "success" if detail["success"] else "failed"
+            after = f" after {detail['simulated_s']:.1f} s simulated"
+            progress(f"episode {len(self.details)}/{self.config.episodes}: {outcome}{after}")
+
+    def finish(self, executor: Executor, now_ns: int, notes: Notes, *, judged: bool, interrupted: bool) -> RunResult:
+        """Write what is left, close the bag, and write configuration and summary; also after a failure.
+
+        Args:
+            executor: Whose outputs were recorded.
+            now_ns: The present time [ns].
+            notes: Remarks of the scheduler.
+            judged: Whether somebody knows if the episodes succeeded.
+            interrupted: Whether the run was stopped from outside.
+
+        Raises:
+            OSError: If the recording could not be written, for example on a full disk.
+        """
+        try:
+            self.on_rows(executor.ledger.take(), now_ns)
+            lost = executor.ledger.lost + self.recorder.dropped
+            if lost:
+                notes.add(f"{lost} rows or frames could not be recorded: this run cannot be replayed to the same bytes")
+            self.recorder.text(END, End(lost, code_sha256()).to_text(), now_ns)
+        finally:
+            self.recorder.close()
+        successes = sum(bool(detail["success"]) for detail in self.details) if judged else None
+        result = RunResult(
+            self.path, len(self.details), successes, self.tally.frames, self.tally.dropped_frames, self.tally.commands,
+            executor.hash.hexdigest(), notes=notes.counts(), interrupted=interrupted,
+        )  # fmt: skip
+        finish_run(self.path, self.config, result, self.tally, self.details)
+        return result
