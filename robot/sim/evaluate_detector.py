@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     parser.add_argument("--renderer", choices=("auto", "egl", "raycast", "both"), default="both")
-    parser.add_argument("--domain", choices=tuple(_DOMAINS), default="varied")
+    parser.add_argument("--domain", choices=tuple(_DOMAINS), default="task")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     try:
