@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from launch import plugins
 from launch.config import Config
+from launch.sources import check_simulated, source_options
 from perception.frame import Frame
 from robot.sim import SimArm, SimSource, World, make_renderer
 
@@ -24,15 +26,17 @@ class SimCell:
     """World, arm and cameras; each episode's world starts at the run clock's present time."""
 
     def __init__(self, config: Config) -> None:
+        check_simulated(config.rig)
         self.world = World(seed=config.seed)
         self.world.cube_render_offset_m = config.sim.cube_render_offset_m
         self.renderer = make_renderer(config.sim.renderer, threads=2)
         self.resolved = config.model_copy(
             update={"sim": config.sim.model_copy(update={"renderer": self.renderer.name})}
         )
-        self.arm = SimArm(self.world)
+        options = config.rig.arm.options if config.rig.arm is not None else {}
+        self.arm: SimArm = plugins.build("arms", "sim", "rig.arm.options", world=self.world, **options)
         self._sources = {
-            camera.name: SimSource(self.world, self.renderer, name=camera.name, **camera.source.options)
+            camera.name: SimSource(**source_options(camera, SimSource, world=self.world, renderer=self.renderer))
             for camera in config.rig.cameras
         }
         self._epoch_ns = 0

@@ -23,7 +23,7 @@ from perception.detector import Detector
 from perception.localize import LocalizeParameters
 from policy import Policy
 from robot.governor import GovernorLimits, SafetyGovernor, Workspace
-from robot.kinematics import UR10E_LIMITS, Kinematics, Unreachable
+from robot.kinematics import UR10E_HOME_RAD, UR10E_LIMITS, Kinematics, Unreachable
 from robot.trajectory import JointTrajectory
 from tracking import BaseFrameTracker, TrackerParameters
 
@@ -142,6 +142,6 @@ def _check_reach(config: Config, arm: ArmConfig) -> None:
     x, y, z = config.task.bin_in_base_m
     over_bin = Pose.from_rotvec(np.array([np.pi, 0.0, 0.0]), np.array([x, y, z + 0.25]))
     try:
-        model.joints(over_bin, np.array([0.0, -1.4, 1.9, -2.07, -1.57, 0.0]))
+        model.joints(over_bin, UR10E_HOME_RAD)
     except Unreachable as error:
         raise BadInput(f"task.bin_in_base_m: {error}") from error

@@ -14,9 +14,11 @@ def execute(options: argparse.Namespace) -> int:
     config = load_config(options.config, options.assignments, options.profile)
     changes = {key: getattr(options, key) for key in ("episodes", "seed", "clock") if getattr(options, key) is not None}
     config = config.model_copy(update=changes)
+    from launch.check import check
     from launch.wiring import resolve
 
     config = resolve(config)
+    check(config)
     run_dir = new_run_dir(options.out, config.name)
     if config.clock == "wall":
         from launch.wall_run import run

@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from geometry import Camera, Pose
+from launch.config.sentences import WrongAtKey
 
 Vector3 = tuple[float, float, float]
-Joints6 = tuple[float, float, float, float, float, float]
 Positive = Annotated[float, Field(gt=0)]
+PositiveJoints6 = tuple[Positive, Positive, Positive, Positive, Positive, Positive]
 
 
 class Section(BaseModel):
@@ -80,7 +90,8 @@ class SourceConfig(Section):
 class CameraConfig(Section):
     """One camera: where its frames come from and where it sits.
 
-    A camera on the gripper has `gripper_T_camera`, a fixed one has `base_T_camera`.
+    A camera on the gripper has `gripper_T_camera`, a fixed one has `base_T_camera`. `rate_hz`, `latency_ms` and
+    `intrinsics` go to the source where they are given; a rate that nobody chose stays the source's own.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -96,6 +107,13 @@ class CameraConfig(Section):
         if self.gripper_T_camera is not None and self.base_T_camera is not None:
             raise ValueError(f"camera {self.name} has both gripper_T_camera and base_T_camera: it sits in one place")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_a_rate_that_nobody_chose(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        tree: dict[str, Any] = handler(self)
+        if "rate_hz" not in self.model_fields_set:
+            del tree["rate_hz"]
+        return tree
 
 
 class ArmConfig(Section):
@@ -120,4 +138,20 @@ class RigConfig(Section):
         names = [camera.name for camera in self.cameras]
         if len(set(names)) != len(names):
             raise ValueError(f"cameras share a name: {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _placed_where_an_arm_moves(self) -> RigConfig:
+        for index, camera in enumerate(self.cameras):
+            if self.arm is None and camera.gripper_T_camera is not None:
+                raise WrongAtKey(
+                    f"cameras.{index}.gripper_T_camera",
+                    f"camera {camera.name} sits on a gripper but the rig has no arm; add rig.arm or give base_T_camera",
+                )
+            if self.arm is not None and camera.gripper_T_camera is None and camera.base_T_camera is None:
+                raise WrongAtKey(
+                    f"cameras.{index}",
+                    f"camera {camera.name} has no place and would steer the arm from nowhere; "
+                    "give gripper_T_camera or base_T_camera",
+                )
         return self

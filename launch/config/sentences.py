@@ -20,6 +20,19 @@ _KINDS = {"bool": "true or false", "string": "text", "tuple": "a list", "list": 
 _SHOWN = 60
 
 
+class WrongAtKey(ValueError):
+    """What a section finds wrong at one of its keys when it looks at several together.
+
+    Args:
+        key: Dotted path of the key, below the section.
+        sentence: What is wrong with it.
+    """
+
+    def __init__(self, key: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.key = key
+
+
 def first_problem(model: type[BaseModel], tree: Any, error: ValidationError) -> tuple[str, str]:
     """Describe the first mistake in a tree.
 
@@ -58,7 +71,8 @@ def _path(tree: Any, problem: Any) -> list[str]:
         else:
             break
         path.append(str(part))
-    return path
+    error = problem.get("ctx", {}).get("error")
+    return [*path, *error.key.split(".")] if isinstance(error, WrongAtKey) else path
 
 
 def _sentence(model: type[BaseModel], path: Sequence[str], problems: Sequence[Any]) -> str:

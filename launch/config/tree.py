@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from launch.config.rig import Joints6, Positive, RigConfig, Section, Vector3
+from launch.config.rig import Positive, PositiveJoints6, RigConfig, Section, Vector3
+from launch.config.sentences import WrongAtKey
 from robot.kinematics.limits import UR10E_LIMITS
 
 STAGES = ("capture", "detect", "localize", "track", "plan", "ik", "send")
@@ -35,9 +36,13 @@ class DetectorConfig(Section):
 
 
 class LocalizeConfig(Section):
-    """Box and depth to a point: edge length of each class of object, where known."""
+    """Box and depth to a point: edge length of each class of object, where known.
+
+    A bag without depth is refused unless `require_depth` is false: then its objects are detected and have no place.
+    """
 
     size_m: dict[str, Positive] = Field(default_factory=dict)
+    require_depth: bool = True
 
 
 class TrackerConfig(Section):
@@ -67,13 +72,20 @@ class ControlConfig(Section):
 class GovernorConfig(Section):
     """Safety governor: limits of the joints and of the gripper's place in `base`, staleness; always on."""
 
-    max_velocity_rad_s: Joints6 = UR10E_LIMITS.velocity_rad_s
-    max_acceleration_rad_s2: Joints6 = UR10E_LIMITS.acceleration_rad_s2
-    max_jerk_rad_s3: Joints6 = UR10E_LIMITS.jerk_rad_s3
+    max_velocity_rad_s: PositiveJoints6 = UR10E_LIMITS.velocity_rad_s
+    max_acceleration_rad_s2: PositiveJoints6 = UR10E_LIMITS.acceleration_rad_s2
+    max_jerk_rad_s3: PositiveJoints6 = UR10E_LIMITS.jerk_rad_s3
     workspace_min_m: Vector3 = (-1.2, -1.2, 0.005)
     workspace_max_m: Vector3 = (1.2, 1.2, 1.2)
     arm_floor_m: float = 0.07
     stale_after_ms: Positive = 2100.0
+
+    @model_validator(mode="after")
+    def _workspace_has_room(self) -> GovernorConfig:
+        for axis, low, high in zip("xyz", self.workspace_min_m, self.workspace_max_m, strict=True):
+            if not low < high:
+                raise WrongAtKey("workspace_min_m", f"{axis} is {low}, expected less than workspace_max_m, {high}")
+        return self
 
 
 class TaskConfig(Section):
@@ -105,7 +117,6 @@ class BudgetConfig(Section):
     stages_ms: dict[StageName, Positive] = Field(default_factory=dict)
     reaction_ms: Positive | None = None
     command_age_ms: Positive | None = None
-    control_tick_ms: Positive | None = None
 
 
 class DelayConfig(Section):

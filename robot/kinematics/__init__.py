@@ -5,11 +5,12 @@ from __future__ import annotations
 from robot.kinematics.dh import UR10E, DhModel
 from robot.kinematics.forward import Links, chain, forward, links
 from robot.kinematics.inverse import Unreachable, inverse, nearest
-from robot.kinematics.limits import UR10E_LIMITS, JointLimits
+from robot.kinematics.limits import UR10E_HOME_RAD, UR10E_LIMITS, JointLimits
 from robot.kinematics.tool import Kinematics
 
 __all__ = [
     "UR10E",
+    "UR10E_HOME_RAD",
     "UR10E_LIMITS",
     "DhModel",
     "JointLimits",

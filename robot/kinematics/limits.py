@@ -1,4 +1,4 @@
-"""How far and how fast each joint may go."""
+"""How far and how fast each joint may go, and where the joints rest."""
 
 from __future__ import annotations
 
@@ -91,3 +91,7 @@ UR10E_LIMITS: Final = JointLimits(
     acceleration_rad_s2=_same(10.0),
     jerk_rad_s3=_same(250.0),
 )
+
+# Tool straight down, 0.35 m above the table at base (-0.60, 0.10) with a tool point 0.145 m from the flange: where the
+# reference task begins.
+UR10E_HOME_RAD: Final[Six] = (-0.45551248, -1.70280153, 2.01677836, -1.88477317, -1.57079633, 2.68608018)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from geometry import Camera, Pose
 from geometry.types import Array
-from robot.kinematics import Kinematics
+from robot.kinematics import UR10E_HOME_RAD, Kinematics
 
 JOINT_NAMES: tuple[str, ...] = (
     "shoulder_pan_joint",
@@ -79,7 +79,7 @@ CAMERA = Camera(IMAGE_WIDTH, IMAGE_HEIGHT, FOCAL_PX, FOCAL_PX, (IMAGE_WIDTH - 1)
 KINEMATICS = Kinematics(FLANGE_T_GRIPPER)
 
 # Tool straight down at world (0.60, -0.10), tcp 0.35 m above the table: the camera sees the whole region of the cube.
-HOME_JOINTS_RAD: tuple[float, ...] = (-0.45551248, -1.70280153, 2.01677836, -1.88477317, -1.57079633, 2.68608018)
+HOME_JOINTS_RAD: tuple[float, ...] = UR10E_HOME_RAD
 
 
 def look_at(eye_m: npt.ArrayLike, target_m: npt.ArrayLike) -> Pose:

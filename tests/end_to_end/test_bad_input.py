@@ -72,10 +72,21 @@ def test_a_report_of_a_bag_that_is_not_a_run(eyehand: Eyehand, shared_data: Path
         ("rig=elsewhere", ("elsewhere", "sim_ur10e")),
         ("policy.type=acct", ("acct", "expert")),
         ("policy.options.speed=1", ("policy.options.speed", "speed_m_s")),
+        ("policy.object_class=unicorn", ("policy.object_class", "unicorn", "red_cube")),
+        ("detector.backend=nosuch", ("detector.backend", "nosuch", "onnxruntime")),
+        ("rig.cameras.0.source.type=nosuch", ("rig.cameras.0.source.type", "nosuch")),
+        ("governor.max_velocity_rad_s=[-1, 1, 1, 1, 1, 1]", ("governor.max_velocity_rad_s.0", "-1")),
     ],
 )
 def test_a_typo_in_the_configuration(eyehand: Eyehand, assignment: str, words: tuple[str, ...]) -> None:
     one_line(eyehand("validate", "sim_pick_place", "--set", assignment), 2, *words)
+
+
+@pytest.mark.parametrize("assignment", ["policy.type=nosuch", "rig.cameras.0.source.options.foo=1"])
+def test_a_run_that_cannot_be_leaves_no_folder(eyehand: Eyehand, tmp_path: Path, assignment: str) -> None:
+    done = eyehand("run", "--out", tmp_path / "new" / "run", "--set", assignment)
+    one_line(done, 2, assignment.partition("=")[0].rpartition(".")[2])
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_pose_out_of_reach(eyehand: Eyehand, tmp_path: Path) -> None:

@@ -114,6 +114,26 @@ def write(path: Path, text: str) -> Path:
             "rig.cameras=[{name: a, source: {type: sim}}, {name: a, source: {type: sim}}]",
             "rig: cameras share a name: a, a",
         ),
+        # a camera without a place would steer the arm
+        (
+            "rig.cameras=[{name: a, source: {type: sim}}]",
+            "--set rig.cameras.0: camera a has no place and would steer the arm from nowhere; give gripper_T_camera",
+        ),
+        ("rig.cameras.0.gripper_T_camera=", "rig.cameras.0: camera wrist has no place"),
+        (
+            "rig.arm=",
+            "sim_ur10e.yaml: rig.cameras.0.gripper_T_camera: camera wrist sits on a gripper but the rig has no arm",
+        ),
+        # the governor's limits
+        ("governor.max_velocity_rad_s=[1, 1, 1, 1, 1, -1]", "max_velocity_rad_s.5: expected > 0 in rad/s, found -1"),
+        ("governor.max_jerk_rad_s3.0=0", "governor.max_jerk_rad_s3: "),
+        ("governor.stale_after_ms=0", "governor.stale_after_ms: expected > 0 in milliseconds, found 0"),
+        (
+            "governor.workspace_min_m=[-1, 1.3, 0]",
+            "--set governor.workspace_min_m: y is 1.3, expected less than workspace_max_m, 1.2",
+        ),
+        ("budget.control_tick_ms=2", "budget.control_tick_ms: unknown key"),
+        ("localize.require_depth=perhaps", "localize.require_depth: expected true or false, found 'perhaps'"),
         # assignments themselves
         ("detector.confidence", "--set 'detector.confidence': expected key.path=value, for example"),
         ("=3", "--set '=3': expected key.path=value, for example"),

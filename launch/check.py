@@ -1,0 +1,38 @@
+"""Everything about a configuration that can be found wrong before anything is opened, moved or written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from launch import plugins
+from launch.config import Config
+from launch.sources import SIMULATED, check_simulated, source_options
+from launch.wiring import build_graph
+
+
+def check(config: Config) -> None:
+    """Load what the names stand for, compare the options with what they take, and build all stages once.
+
+    No camera and no arm is opened.
+
+    Args:
+        config: Resolved configuration.
+
+    Raises:
+        BadInput: Naming the first key that cannot be used.
+        Missing: If a dependency is not there.
+    """
+    arm = config.rig.arm
+    if arm is not None and arm.type == SIMULATED:
+        check_simulated(config.rig)
+    for index, camera in enumerate(config.rig.cameras):
+        factory = plugins.load("sources", camera.source.type, f"rig.cameras.{index}.source.type")
+        source_options(camera, factory, clock=None)
+    plugins.load("detectors", config.detector.type, "detector.type")
+    plugins.load("policies", config.policy.type, "policy.type")
+    plugins.load("backends", config.detector.backend, "detector.backend")
+    if arm is not None:
+        driver = plugins.load("arms", arm.type, "rig.arm.type")
+        given: dict[str, Any] = {"world": None} if arm.type == SIMULATED else {}
+        plugins.check_options(driver, arm.type, "rig.arm.options", {**given, **arm.options})
+    build_graph(config)
