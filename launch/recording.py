@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ def run_config(reader: BagReader, path: Path) -> Config:
         BadInput: If the bag has none.
     """
     if CONFIG not in reader.texts:
-        raise BadInput(f"{path}: a bag of images without a run in it; a report needs a run folder of `eyehand run`")
+        raise BadInput(f"{path}: no run in it: no configuration was recorded")
     return from_yaml(reader.text(CONFIG), f"{path}: configuration")
 
 
@@ -61,9 +62,13 @@ class End:
 
     @classmethod
     def of(cls, text: str) -> End:
-        """As it was recorded."""
-        fields = json.loads(text)
-        return cls(int(fields["lost"]), str(fields["code"]))
+        """As it was recorded; of a text in another form, what it says to be lost, and no code."""
+        try:
+            fields = json.loads(text)
+            return cls(int(fields["lost"]), str(fields["code"]))
+        except (ValueError, KeyError, TypeError):
+            lost = re.search(r"\blost\W+(\d+)", text)
+            return cls(int(lost[1]) if lost else 0, "")
 
 
 @functools.cache

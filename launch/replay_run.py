@@ -24,6 +24,8 @@ from perception.frame import Frame
 from robot.arm import RobotState
 
 PERCEPTION = "perception"
+# A stage that took seconds is executed after all that came in meanwhile: its inputs must still be there (100 MB).
+HELD = 64
 
 
 def replay(path: Path, assignments: Sequence[str], progress: Progress) -> tuple[RunResult, Tally, Config]:
@@ -41,9 +43,11 @@ def replay(path: Path, assignments: Sequence[str], progress: Progress) -> tuple[
 
 def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tuple[RunResult, Tally, Config]:
     recorded = run_config(reader, path)
-    config = resolve(assign(recorded, assignments, str(path)))
+    changed = assign(recorded, assignments, str(path))
+    _same_hardware(recorded, changed, path)
+    config = resolve(changed)
     scheduler = ReplayScheduler(build_graph(config))
-    executor = Executor(scheduler.graph, Durations(config.profile), scheduler)
+    executor = Executor(scheduler.graph, Durations(config.profile), scheduler, keep=HELD)
     scheduler.attach(executor)
     tally = Tally(config.budget, virtual=config.clock == "virtual")
     end: End | None = None
@@ -78,6 +82,16 @@ def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tu
     return outcome, tally, config
 
 
+def _same_hardware(recorded: Config, changed: Config, path: Path) -> None:
+    """A run's frames and states are its own cameras' and its own arm's: no setting can make them another's."""
+    before, after = (", ".join(camera.name for camera in config.rig.cameras) for config in (recorded, changed))
+    if before != after:
+        raise BadInput(f"{path}: recorded with cameras {before}, they cannot become {after}; leave rig.cameras.*.name")
+    if (recorded.rig.arm is None) != (changed.rig.arm is None):
+        had, has = ("without an arm", "one") if recorded.rig.arm is None else ("with an arm", "none")
+        raise BadInput(f"{path}: recorded {had}, a replay cannot have {has}; leave rig.arm as it is")
+
+
 def _verdict(
     scheduler: ReplayScheduler, recorded: Config, config: Config, assignments: Sequence[str], end: End | None
 ) -> tuple[bool | None, str | None]:
@@ -87,6 +101,8 @@ def _verdict(
         return None, "the recording has no end: the run was killed"
     if end.lost:
         return None, f"the run lost {end.lost} rows or frames while recording"
+    if scheduler.missing is not None:
+        return None, scheduler.missing
     if recorded.detector.sha256 != config.detector.sha256:
         return None, f"model {config.detector.model} is another file than the run used"
     if scheduler.difference is not None:
@@ -104,6 +120,9 @@ def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -
         raise BadInput(
             f"{path}: cameras {', '.join(reader.cameras)} are not in rig {config.rig.name}: {', '.join(known)}"
         )
+    if config.localize.require_depth:
+        for camera in cameras:
+            reader.require_depth(camera.name, "--set localize.require_depth=false to detect without places")
     graph = build_graph(config, cameras)
     executor = Executor(graph, Durations(config.profile))
     tally = Tally(config.budget, virtual=True)

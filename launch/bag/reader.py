@@ -122,6 +122,17 @@ class BagReader:
         """
         return self._about(name).camera
 
+    def require_depth(self, name: str, remedy: str) -> None:
+        """Refuse a camera without usable depth.
+
+        Raises:
+            BadInput: If it has none, naming it, why, and the remedy.
+        """
+        try:
+            choose_camera(self._bag, tuple(self._cameras.values()), name, need_depth=True)
+        except BadInput as error:
+            raise BadInput(f"{error}; or {remedy}") from error
+
     def records(
         self, cameras: Collection[str] | None = None, streams: Collection[str] | None = None
     ) -> Iterator[Record]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 EPILOG = (
-    "exit codes: 0 done, 1 the task failed, 2 the command or its input is wrong, 3 hardware or a dependency is missing"
+    "exit codes: 0 done, 1 the task failed (replay: not identical), 2 the command or its input is wrong, 3 hardware or "
+    "a dependency is missing, 70 a mistake of eyehand's own (please report it), 130 interrupted, 141 no reader"
 )
 
 
@@ -116,6 +118,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _fail("interrupted", 130)
     except OSError as error:
         return _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 2)
+    except Exception:  # not 1: that says that the task failed
+        traceback.print_exc()
+        return 70  # EX_SOFTWARE
 
 
 def _dispatch(options: argparse.Namespace) -> int:

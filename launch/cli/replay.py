@@ -27,4 +27,4 @@ def execute(options: argparse.Namespace) -> int:
             verdict.get(identical, "not compared")
             + (f": {outcome.extra['reason']}" if "reason" in outcome.extra else "")
         )
-    return 0
+    return 1 if outcome.extra["identical"] is False else 0

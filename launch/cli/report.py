@@ -7,11 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from deploy.errors import BadInput
 from deploy.latency_table import latency_table
 from launch.bag import BagReader
 from launch.cli.say import result
 from launch.config import Config
-from launch.recording import ledger_blocks, run_config
+from launch.recording import is_run, ledger_blocks, run_config
 from launch.session import RunResult
 from launch.tally import Tally
 
@@ -20,6 +21,8 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     path = Path(options.run)
     with BagReader(path) as reader:
+        if not is_run(reader):
+            raise BadInput(f"{path}: no run in it, a bag of images; a report needs a run folder of `eyehand run`")
         config = run_config(reader, path)
         tally = Tally(config.budget, virtual=config.clock == "virtual")
         for rows in ledger_blocks(reader):

@@ -73,13 +73,21 @@ def find_tail(path: Path) -> Tail:
     """Make the missing end of a cut MCAP file.
 
     Raises:
-        BadInput: If no finished chunk is in it.
+        BadInput: If it is no MCAP file, is damaged rather than cut, or has no finished chunk.
     """
     schemas: dict[int, bytes] = {}
     channels: dict[int, bytes] = {}
     with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise BadInput(f"{path}: not an MCAP file")
         size = file.seek(0, io.SEEK_END)
-        chunks = list(_chunks(file, size))
+        try:
+            chunks = list(_chunks(file, size))
+        except struct.error as error:  # a record that is whole by its length, and too short for what it should hold
+            raise BadInput(
+                f"{path}: damaged near byte {file.tell()}, not only cut short ({error}); copy it again from where "
+                "it was recorded"
+            ) from error
         while chunks:
             last = _definitions(file, chunks[-1], {}, {})
             if last is not None and last == set(chunks[-1].indexes):
@@ -99,7 +107,7 @@ def repair(path: Path) -> Tail:
     """Complete a cut MCAP file in place: drop the unfinished chunk, append the index. Does nothing to a whole file.
 
     Raises:
-        BadInput: If no finished chunk is in it.
+        BadInput: As `find_tail`.
     """
     if is_complete(path):
         return Tail(path.stat().st_size, 0, 0, b"")

@@ -168,6 +168,29 @@ def test_a_wrong_configuration_is_one_line_and_exits_2(
     assert expected in err
 
 
+def test_a_mistake_of_our_own_is_not_a_failed_task(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_options: object) -> int:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("launch.cli.validate.execute", broken)
+    assert main(["validate", "sim_pick_place"]) == 70
+    assert "ZeroDivisionError: ours" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("identical", "code"), [(True, 0), (None, 0), (False, 1)])
+def test_a_replay_that_differs_exits_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], identical: bool | None, code: int
+) -> None:
+    from launch.session import RunResult
+
+    outcome = RunResult(None, 1, None, 1, 0, 1, "", extra={"identical": identical})
+    monkeypatch.setattr("launch.cli.replay.replay", lambda *_: (outcome, None, None))
+    assert main(["replay", "run", "--json"]) == code
+    assert '"identical"' in capsys.readouterr().out
+
+
 def test_an_unreadable_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(tmp_path / ("x" * 300))]) == 2
     assert capsys.readouterr().err.count("\n") == 1

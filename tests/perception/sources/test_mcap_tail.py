@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def killed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_killed_run_keeps_its_finished_chunks(killed_run: Path) -> None:
     assert not (killed_run / "metadata.yaml").exists()
-    with pytest.raises(BadInput, match=r"run.mcap: cut short.*allow_incomplete"):
+    with pytest.raises(BadInput, match=r"run.mcap: cut short.*eyehand repair"):
         BagFile(killed_run)
     source = RecordingSource(killed_run, allow_incomplete=True)
     frames = read_all(source)
@@ -123,6 +124,40 @@ def test_the_last_chunk_counts_only_if_its_bytes_are_there(run: Path, zeros: sli
     data[zeros] = 0
     run.write_bytes(data.tobytes())
     assert 60 - 36 <= frames_of(run) < 60
+
+
+@pytest.mark.parametrize("opcode", [6, 7])
+@pytest.mark.parametrize("length", [0, 3, 33])
+def test_records_that_are_too_short_for_what_they_hold(run: Path, opcode: int, length: int) -> None:
+    tail = find_tail(run)
+    chunk = b"\x06" + (32 + 8 + 4).to_bytes(8, "little") + bytes(44)
+    record = bytes([opcode]) + length.to_bytes(8, "little") + b"\xff" * length
+    run.write_bytes(run.read_bytes()[: tail.keep] + (chunk if opcode == 7 else b"") + record)
+    if opcode == 7 and length > 6:
+        find_tail(run)
+        return
+    with pytest.raises(BadInput, match=r"run.mcap: damaged near byte \d+, not only cut short") as caught:
+        find_tail(run)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_damage_anywhere_is_read_or_refused(run: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    data = np.frombuffer(run.read_bytes(), dtype=np.uint8).copy()[: -8 - 1000 * seed]
+    data[rng.integers(8, len(data), 400 if seed % 2 else 4)] = rng.integers(0, 256)
+    data[-200 * seed :][::7] = 255
+    run.write_bytes(data.tobytes())
+    for use in (frames_of, repair):
+        with suppress(BadInput):
+            use(run)
+
+
+def test_not_an_mcap_file(tmp_path: Path) -> None:
+    path = tmp_path / "notes.mcap"
+    path.write_text("not a bag at all")
+    with pytest.raises(BadInput, match=r"notes\.mcap: not an MCAP file"):
+        repair(path)
 
 
 def test_nothing_to_be_saved(tmp_path: Path) -> None:
