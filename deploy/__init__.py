@@ -1,9 +1,9 @@
 """Models on machines, and how long everything takes.
 
-Owns: inference backends (ONNX Runtime, TensorRT, OpenVINO), export, INT8, passports, the model store, latency recorder,
-budget contract, reports.
+Owns: the `Backend` protocol and its ONNX Runtime backend, training and export of detectors, passports, the model store,
+the ring of ledger rows, latency figures and their table. Another engine belongs here when it comes.
 
-Does not own: what a box or a chunk means; gates receive tensors and an `evaluate(backend) -> metrics` callable.
+Does not own: what a box or a chunk means.
 """
 
 from __future__ import annotations

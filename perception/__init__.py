@@ -1,7 +1,7 @@
 """From photons to objects in space.
 
 Owns: `Frame`, capture sources, `Detections`, detectors (one invertible image transform shared by pixels, boxes and
-intrinsics; decode; NMS), box + depth -> 3D point with covariance, mAP.
+intrinsics; decode; NMS), box + depth -> 3D point with covariance, what a camera could have seen.
 
 Does not own: track state, clocks.
 

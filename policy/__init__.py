@@ -1,7 +1,7 @@
 """What to do next, as chunks of actions.
 
-Owns: `Observation`, `ActionChunk`, the `Policy` protocol, ACT, Diffusion Policy, the scripted expert, chunk scheduling,
-demonstrations, training.
+Owns: `Observation`, `ActionChunk`, the `Policy` protocol, the scripted expert, chunk scheduling. The expert is the only
+policy yet; a learned one belongs here when it comes.
 
 Does not own: robots, cameras, kinematics (an expert speaks end-effector poses; the control path does the inverse
 kinematics).

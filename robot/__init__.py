@@ -1,7 +1,7 @@
 """The arm and what keeps it safe.
 
-Owns: the `Arm` protocol, `RobotState`, kinematics, trajectory, safety governor, drivers (`ur`, `lerobot`, `sim`), the
-MuJoCo world with its simulated arm and camera.
+Owns: the `Arm` protocol, `RobotState`, kinematics, trajectory, safety governor, the MuJoCo world with its simulated arm
+and cameras. The simulated arm is the only one yet; a driver of a real arm belongs here when it comes.
 
 Does not own: policies.
 """

@@ -104,7 +104,10 @@ def _describe(rs: Any, device: Any) -> str:
 
 def arms() -> Finding:
     """Drivers of real arms."""
-    remedy = "not needed for the simulation; for a Universal Robots arm: pip install 'eyehand[ur]'"
+    remedy = (
+        "not needed: the simulated arm is the only one that eyehand drives; a driver of your own registers under "
+        "eyehand.arms, and for one of a Universal Robots arm pip install 'eyehand[ur]' brings ur_rtde"
+    )
     if importlib.util.find_spec("rtde_control") is None:
         return Finding("arms", "missing", "ur_rtde is not installed", remedy)
     try:
@@ -118,4 +121,4 @@ def arms() -> Finding:
         version = metadata.version("ur_rtde")
     except metadata.PackageNotFoundError:
         version = "of unknown version"
-    return Finding("arms", "ok", f"ur_rtde {version} imports; no arm was contacted")
+    return Finding("arms", "ok", f"ur_rtde {version} imports; eyehand has no driver that uses it yet")
