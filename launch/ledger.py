@@ -135,5 +135,3 @@ class Ledger:
 def rows_from_bytes(payload: bytes | memoryview | npt.NDArray[np.uint8]) -> Rows:
     """Rows as they were recorded."""
     return np.frombuffer(bytes(payload), dtype=ROW)
-
-
