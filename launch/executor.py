@@ -63,6 +63,7 @@ class Executor:
         self._duration = duration
         self._sink = sink
         self._tracked_ns = -1
+        self._unrecorded: dict[int, tuple[Frame, int]] = {}
         self.frames = [Stream(f"frames of {name}", keep) for name in graph.cameras]
         self.states = Stream("robot states", 128 * keep)
         self._detected = Stream("frames in use", keep)
@@ -77,8 +78,8 @@ class Executor:
     def input_frame(self, frame: Frame, now_ns: int, modelled_ns: int = 0, measured_ns: int = 0) -> Item:
         """Publish a frame that arrived."""
         camera = self.graph.cameras.index(frame.camera_name)
-        if self._sink is not None:
-            self._sink.frame(frame, now_ns)
+        self._record_frame(camera)
+        self._unrecorded[camera] = (frame, now_ns)
         self.ledger.append(
             Stage.CAPTURE, frame.sequence, now_ns, frame.stamp_ns,
             camera=camera, modelled_ns=modelled_ns, measured_ns=measured_ns,
@@ -86,6 +87,17 @@ class Executor:
         item = Item(frame.sequence, frame, now_ns, frame.stamp_ns, camera, frame.sequence)
         self.frames[camera].put(item)
         return item
+
+    def _record_frame(self, camera: int) -> None:
+        """Hand a frame over for recording. That waits until the frame was worked on: recording is in no hurry."""
+        held = self._unrecorded.pop(camera, None)
+        if held is not None and self._sink is not None:
+            self._sink.frame(*held)
+
+    def flush(self) -> None:
+        """Hand over what still waits to be recorded."""
+        for camera in range(len(self.frames)):
+            self._record_frame(camera)
 
     def input_state(self, state: RobotState, now_ns: int) -> Item:
         """Publish a robot state that was read."""
@@ -149,11 +161,13 @@ class Executor:
         source = self.placed.get(placed_sequence)
         placed: Placed = source.value
         self._tracked_ns = max(self._tracked_ns, source.photon_ns)
-        return self._run(
+        item = self._run(
             Stage.TRACK, now_ns, source, self.tracks,
             lambda: self.graph.track(placed.localized, placed.visibility),
             lambda value: ("tracks", codec.encode_tracks(value)),
         )  # fmt: skip
+        self._record_frame(source.camera)
+        return item
 
     def plan(self, now_ns: int, tracks_sequence: int, state_sequence: int) -> Item:
         """Ask the policy for the next chunk of actions."""

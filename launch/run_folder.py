@@ -62,6 +62,7 @@ class RunFolder:
             OSError: If the recording could not be written, for example on a full disk.
         """
         try:
+            executor.flush()
             self.on_rows(executor.ledger.take(), now_ns)
             lost = executor.ledger.lost + self.recorder.dropped
             if lost:
