@@ -143,11 +143,6 @@ class Graph:
         self._control = control
 
     @property
-    def has_arm(self) -> bool:
-        """Whether the graph ends in an arm."""
-        return self._control is not None
-
-    @property
     def plan(self) -> PlanStage:
         """The planning stage."""
         assert self._plan is not None, "this graph has no policy"

@@ -25,10 +25,6 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def quiet(_message: str) -> None:
-    """Progress that nobody wants to see."""
-
-
 @dataclass(slots=True)
 class RunResult:
     """What a run or a replay came to."""

@@ -99,7 +99,3 @@ class OutputHash:
             total.update(name.encode())
             total.update(self._streams[name].digest())
         return total.hexdigest()
-
-    def by_stream(self) -> dict[str, str]:
-        """One digest per stream, to tell where two runs part."""
-        return {name: digest.hexdigest() for name, digest in self._streams.items()}
