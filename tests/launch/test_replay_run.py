@@ -15,8 +15,11 @@ from launch.cli import main
 from launch.config import load_config, to_yaml
 from launch.recording import CONFIG, END, LEDGER, End
 from launch.replay_run import replay
-from launch.session import quiet
 from tests.perception.sources.bag_builders import MS, small_frame
+
+
+def quiet(_message: str) -> None:
+    """Progress that nobody wants to see."""
 
 
 def write_bag(folder: Path, *texts: tuple[str, str], depth: bool = False, ledger: bool = False) -> Path:
