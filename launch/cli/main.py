@@ -99,9 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
     if options.version:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        print(f"eyehand {version('eyehand')}")  # noqa: T201 - the command's output
+        try:
+            print(f"eyehand {version('eyehand')}")  # noqa: T201 - the command's output
+        except PackageNotFoundError:
+            return _fail("is not installed, this is a checkout: pip install -e '.[cpu,sim]'", 3)
         return 0
     if options.command is None:
         parser().print_help()
