@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from robot.arm import JointCommand
 
+# the order is the code of a kind in recordings: append only
 InterventionKind = Literal[
     "position",
     "velocity",
@@ -22,22 +23,7 @@ InterventionKind = Literal[
     "following",
     "latched",
 ]
-# the order is the code of a kind in recordings: append only
-INTERVENTION_KINDS: Final[tuple[InterventionKind, ...]] = (
-    "position",
-    "velocity",
-    "acceleration",
-    "gripper",
-    "workspace_x",
-    "workspace_y",
-    "workspace_z",
-    "arm_height",
-    "stale",
-    "non_finite",
-    "jump",
-    "following",
-    "latched",
-)
+INTERVENTION_KINDS: Final[tuple[InterventionKind, ...]] = get_args(InterventionKind)
 
 _UNITS: Final[dict[InterventionKind, str]] = {
     "position": "rad",

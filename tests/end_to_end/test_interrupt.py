@@ -13,9 +13,8 @@ import pytest
 from tests.end_to_end.conftest import Eyehand
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_lost(eyehand: Eyehand, tmp_path: Path, sent: signal.Signals) -> None:
-    folder = tmp_path / "run"
+def started(folder: Path) -> subprocess.Popen[str]:
+    """A long run whose first episode is over."""
     command = [
         sys.executable,
         "-m",
@@ -34,6 +33,13 @@ def test_nothing_is_lost(eyehand: Eyehand, tmp_path: Path, sent: signal.Signals)
     for line in process.stderr:
         if line.startswith("episode 1/50"):
             break
+    return process
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_lost(eyehand: Eyehand, tmp_path: Path, sent: signal.Signals) -> None:
+    folder = tmp_path / "run"
+    process = started(folder)
     process.send_signal(sent)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -48,24 +54,7 @@ def test_nothing_is_lost(eyehand: Eyehand, tmp_path: Path, sent: signal.Signals)
 
 def test_a_killed_run_can_be_repaired_and_read(eyehand: Eyehand, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    command = [
-        sys.executable,
-        "-m",
-        "eyehand",
-        "run",
-        "--episodes",
-        "50",
-        "--seed",
-        "1",
-        "--out",
-        str(folder),
-        "--json",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("episode 1/50"):
-            break
+    process = started(folder)
     process.kill()
     process.communicate(timeout=60)
     refused = eyehand("replay", folder)

@@ -20,6 +20,7 @@ from launch.schedulers.wall import RunClock, WallScheduler
 from launch.wiring import build_graph, resolve
 from perception.frame import Frame
 from perception.source import Source, SourceStalled
+from robot.arm import JointCommand
 
 PERIOD_NS = 10_000_000
 
@@ -64,8 +65,27 @@ def never() -> bool:
     return False
 
 
+def watched(cell: LiveCell) -> list[str]:
+    """What the arm is told from now on, in order."""
+    told: list[str] = []
+    arm = cell.live_arm
+    send, stop = arm.send, arm.stop
+
+    def note_send(command: JointCommand) -> None:
+        told.append("send")
+        send(command)
+
+    def note_stop() -> None:
+        told.append("stop")
+        stop()
+
+    arm.send, arm.stop = note_send, note_stop  # type: ignore[method-assign]
+    return told
+
+
 def test_a_camera_that_stops_ends_the_run_and_the_arm_holds() -> None:
     cell, executor, scheduler, blocks = start(frames=8)
+    told = watched(cell)
     with pytest.raises(SourceStalled, match=r"camera wrist sent no frame for 0\.2 s"):
         scheduler.run_episode(0, 20_000_000_000, never, never)
     for _ in range(50):  # the world goes on; nobody sends commands any more
@@ -73,6 +93,8 @@ def test_a_camera_that_stops_ends_the_run_and_the_arm_holds() -> None:
     speed = np.abs(cell.world.joint_velocities_rad_s).max()
     cell.close()
     assert speed < 0.02
+    assert told.count("send") > 10
+    assert told[-1] == "stop"
     rows = np.concatenate([*blocks, executor.ledger.take()])
     assert rows["order"].tolist() == list(range(len(rows)))
     assert np.count_nonzero(rows["stage"] == Stage.CAPTURE) == 8
@@ -84,6 +106,7 @@ def test_a_stage_that_fails_ends_the_run_and_is_in_the_ledger() -> None:
     def broken(_frame: Frame) -> None:
         raise ArithmeticError("the detector is broken")
 
+    told = watched(cell)
     executor.graph.detect = broken  # type: ignore[assignment,method-assign]
     with pytest.raises(ArithmeticError, match="broken"):
         scheduler.run_episode(0, 20_000_000_000, never, never)
@@ -91,6 +114,7 @@ def test_a_stage_that_fails_ends_the_run_and_is_in_the_ledger() -> None:
     rows = np.concatenate([*blocks, executor.ledger.take()])
     failed = rows[rows["stage"] == Stage.DETECT]
     assert failed["outcome"].tolist() == [Outcome.ERROR]
+    assert told[-1] == "stop"
 
 
 def test_every_command_has_a_state_and_photons_that_are_older() -> None:
