@@ -21,7 +21,13 @@ Rows = npt.NDArray[np.void]
 
 
 class Stage(IntEnum):
-    """What a row speaks of. The first seven are the stages of a report, in the order of the path."""
+    """What a row speaks of. The first seven are the stages of a report, in the order of the path.
+
+    A LADDER row is a decision of the ladder (`launch/ladder.py`): `rung` and `decision` (a `Reason`) say what and why,
+    `other` the stage it is about (-1: none), `camera` and `input` the frame, chunk or command it is about,
+    `measured_ns` what was found on the run clock, `modelled_ns` the limit it was held against, `wait_ns` the time that
+    was left until the deadline of `reaction`.
+    """
 
     CAPTURE = 0
     DETECT = 1
@@ -32,6 +38,7 @@ class Stage(IntEnum):
     SEND = 6
     STATE = 7
     EPISODE = 8
+    LADDER = 9
 
     @property
     def label(self) -> str:
@@ -51,6 +58,63 @@ class Outcome(IntEnum):
     CLIPPED = 3
     STOPPED = 4
     DROPPED = 5
+    STALE = 6  # it came later than its hard limit: fenced, nothing uses it
+
+
+class Rung(IntEnum):
+    """The ladder of enforcement: what is done about a clause that is broken, the mildest first."""
+
+    DROP = 0  # latest-only hand-over: a frame was left out
+    OVERRUN = 1  # a stage took more than its p99; the slack is borrowed from the deadline
+    PREDICT = 2  # too little time for the detector: the tracker predicts from the last detections
+    FALLBACK = 3  # the smaller engine detects
+    CONTINUE = 4  # no fresh chunk: go on along the rest of the present one
+    HOLD = 5  # nothing left to follow, or photons too old: decelerate and hold
+    STOP = 6  # latched safe stop, until an operator's reset
+
+
+class Reason(IntEnum):
+    """Why the ladder decided. The order is the code in recordings: append only."""
+
+    OVERTAKEN = 0  # a newer frame came before this one was used
+    TOO_LATE = 1  # the frame is older than one that was used already
+    LONGER_THAN_P99 = 2
+    LITTLE_TIME_LEFT = 3
+    MISSES = 4  # k of n activations over the p99
+    KEPT_AGAIN = 5  # on the way back
+    NO_FRESH_CHUNK = 6
+    CHUNK_EXHAUSTED = 7
+    PHOTONS_TOO_OLD = 8
+    FEEDBACK_SILENT = 9
+    WATCHDOG = 10  # the control loop itself was silent
+    STAGE_FAILED = 11
+    FENCED = 12  # a result came later than its hard limit
+    OPERATOR_RESET = 13
+    NEW_CELL = 14  # a simulated episode began with a new cell: what an operator's reset is there
+
+    @property
+    def sentence(self) -> str:
+        """The reason in words, for reports."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Reason.OVERTAKEN: "a newer frame came first",
+    Reason.TOO_LATE: "older than a frame already used",
+    Reason.LONGER_THAN_P99: "longer than its p99",
+    Reason.LITTLE_TIME_LEFT: "less time left than the stage's p99",
+    Reason.MISSES: "too many misses in a row of activations",
+    Reason.KEPT_AGAIN: "the budget is kept again",
+    Reason.NO_FRESH_CHUNK: "no fresh chunk",
+    Reason.CHUNK_EXHAUSTED: "the chunk is exhausted",
+    Reason.PHOTONS_TOO_OLD: "the photons are too old",
+    Reason.FEEDBACK_SILENT: "the arm's feedback is silent",
+    Reason.WATCHDOG: "the control loop was silent",
+    Reason.STAGE_FAILED: "a stage failed",
+    Reason.FENCED: "later than its hard limit: fenced",
+    Reason.OPERATOR_RESET: "reset by the operator",
+    Reason.NEW_CELL: "a new simulated cell",
+}
 
 
 ROW = np.dtype(
@@ -68,6 +132,9 @@ ROW = np.dtype(
         ("modelled_ns", "<i8"),
         ("measured_ns", "<i8"),
         ("wait_ns", "<i8"),  # between publication of the input and the start
+        ("frame", "<i8"),  # number of the newest frame behind the value, of `camera`
+        ("engine", "<i4"),  # of the detector behind the value: 0 the configured one, 1 its fallback
+        ("rung", "<i4"),  # the ladder's decision that this activation followed
     ]
 )
 ROW_FIELDS = tuple(ROW.names or ())
@@ -100,6 +167,9 @@ class Ledger:
         modelled_ns: int = 0,
         measured_ns: int = 0,
         wait_ns: int = 0,
+        frame: int = -1,
+        engine: int = 0,
+        rung: int = 0,
     ) -> None:
         """Write one row into the calling thread's ring."""
         ring: RowRing | None = getattr(self._local, "ring", None)
@@ -109,7 +179,7 @@ class Ledger:
                 self._rings.append(ring)
         ring.append(
             next(self._count), stage, outcome, camera, decision, sequence, input_sequence, other,
-            now_ns, photon_ns, modelled_ns, measured_ns, wait_ns,
+            now_ns, photon_ns, modelled_ns, measured_ns, wait_ns, frame, engine, rung,
         )  # fmt: skip
 
     @property

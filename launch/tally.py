@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.latency import StageLatency, summarize
-from launch.config.tree import BudgetConfig
+from launch.config.budget import BudgetConfig
 from launch.ledger import REPORTED, Outcome, Rows, Stage
 
 Int64 = npt.NDArray[np.int64]

@@ -10,9 +10,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from deploy.errors import BadInput
+from launch.config.profile import ProfileConfig
 from launch.config.sentences import first_problem
 from launch.config.text import parse_tree, parse_value
-from launch.config.tree import Config, ProfileConfig
+from launch.config.tree import Config
 
 PACKAGED = Path(__file__).resolve().parents[1] / "configs"
 REFERENCES = {"rig": "rigs", "budget": "budgets", "profile": "profiles"}

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from launch.config.budget import BudgetConfig
+from launch.config.profile import ProfileConfig
 from launch.config.rig import Positive, PositiveJoints6, RigConfig, Section, Vector3
 from launch.config.sentences import WrongAtKey
 from robot.kinematics.limits import UR10E_LIMITS
 
-STAGES = ("capture", "detect", "localize", "track", "plan", "ik", "send")
 
+class FallbackEngineConfig(Section):
+    """The smaller engine that takes over when the detector breaks its budget; loaded and warmed at the start."""
 
-def _stage(name: str) -> str:
-    if name not in STAGES:
-        raise ValueError(f"no such stage; there are {', '.join(STAGES)}")
-    return name
-
-
-StageName = Annotated[str, AfterValidator(_stage)]
+    model: str
+    sha256: str | None = Field(default=None, description="written on resolving: the model file that the run used")
 
 
 class DetectorConfig(Section):
@@ -32,6 +30,7 @@ class DetectorConfig(Section):
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.35
     iou: Annotated[float, Field(ge=0, le=1)] = 0.5
     max_detections: Annotated[int, Field(ge=1, le=1000)] = 50
+    fallback: FallbackEngineConfig | None = None
     sha256: str | None = Field(default=None, description="written on resolving: the model file that the run used")
 
 
@@ -104,33 +103,29 @@ class SimConfig(Section):
 
 
 class RecordConfig(Section):
-    """What a run leaves behind."""
+    """What a run leaves behind. Without `images` hours fit on a disk, and the run cannot be replayed."""
 
     compression: Literal["zstd", "lz4"] = "zstd"
     picture_strip: bool = True
+    images: bool = True
 
 
-class BudgetConfig(Section):
-    """Budget in milliseconds: each stage's p99, the deadline of `reaction`, the limit of `command_age`."""
+class RealtimeConfig(Section):
+    """What the process asks of the operating system and of the interpreter on the wall clock.
 
-    name: str = "none"
-    stages_ms: dict[StageName, Positive] = Field(default_factory=dict)
-    reaction_ms: Positive | None = None
-    command_age_ms: Positive | None = None
+    Attributes:
+        priority: SCHED_FIFO priority of the control loop; null leaves it an ordinary thread.
+        lock_memory: Keep what was touched in memory (mlockall).
+        freeze_gc: Take what exists at the start out of the garbage collector's sight.
+        switch_interval_ms: How long a thread may keep the interpreter from others that wait [ms].
+        control_cpu: The core that the control loop is bound to; the other threads get the others.
+    """
 
-
-class DelayConfig(Section):
-    """A stage's modelled duration."""
-
-    constant_ms: Annotated[float, Field(ge=0, le=60_000)]
-
-
-class ProfileConfig(Section):
-    """A latency profile: what each stage takes on the virtual clock. `measured` uses what it took on this machine."""
-
-    name: str = "nominal"
-    measured: bool = False
-    stages: dict[StageName, DelayConfig] = Field(default_factory=dict)
+    priority: Annotated[int, Field(ge=1, le=99)] | None = 50
+    lock_memory: bool = True
+    freeze_gc: bool = True
+    switch_interval_ms: Annotated[float, Field(gt=0, le=100)] = 0.5
+    control_cpu: Annotated[int, Field(ge=0)] | None = None
 
 
 class Config(Section):
@@ -152,3 +147,4 @@ class Config(Section):
     record: RecordConfig = RecordConfig()
     budget: BudgetConfig = BudgetConfig()
     profile: ProfileConfig = ProfileConfig()
+    realtime: RealtimeConfig = RealtimeConfig()

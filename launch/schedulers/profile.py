@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from launch.config.tree import ProfileConfig
+from launch.config.profile import ProfileConfig
 from launch.ledger import REPORTED, Stage
 
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from deploy.errors import BadInput
 from launch.config import Config, load_config, load_profile, resolve_file, to_yaml
+from launch.config.budget import STAGES
 from launch.config.load import PACKAGED, assign, from_yaml
-from launch.config.tree import STAGES
 from launch.ledger import Stage
 
 SIM = "sim_pick_place"
@@ -146,8 +146,8 @@ def write(path: Path, text: str) -> Path:
         ("rig.cameras.².name=x", "expected an index below 1 after rig.cameras, found '²'"),
         ("rig.name.x=1", "rig.name is a value, it has no keys below it"),
         ("rig=nosuch", "rig 'nosuch' not found here or among the packaged ones: recording, sim_ur10e"),
-        ("budget=nosuch", "budget 'nosuch' not found here or among the packaged ones: orin_agx"),
-        ("profile=nosuch", "profile 'nosuch' not found here or among the packaged ones: nominal"),
+        ("budget=nosuch", "budget 'nosuch' not found here or among the packaged ones: cpu_2core, orin_agx"),
+        ("profile=nosuch", "profile 'nosuch' not found here or among the packaged ones: "),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line(assignment: str, expected: str) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from launch.config.tree import BudgetConfig
+from launch.config.budget import BudgetConfig
 from launch.ledger import Ledger, Outcome, Stage
 from launch.tally import Tally
 
