@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from typing import Any
 
@@ -50,6 +51,11 @@ COMMAND_DTYPE = np.dtype(
         ("engine", "<i8"), ("interventions", "<u4"), ("mode", "<i4"), ("joints", "<f8", (6,)), ("gripper", "<f8"),
     ]
 )  # fmt: skip
+
+
+def engine_number(fingerprint: str) -> int:
+    """The first eight bytes of an engine's fingerprint, hashed, as a number: what a command carries of it."""
+    return int.from_bytes(hashlib.sha256(fingerprint.encode()).digest()[:8], "little", signed=True)
 
 
 def encode_command(value: Command, photon_ns: int, chunk: int, camera: int, frame: int, engine: int) -> bytes:

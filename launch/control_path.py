@@ -8,7 +8,7 @@ import numpy as np
 
 from geometry import Pose
 from geometry.types import Array
-from launch.ledger import Outcome
+from launch.ledger import Outcome, Rung
 from policy import ActionChunk
 from robot.arm import JointCommand, RobotState
 from robot.governor import SafetyGovernor
@@ -17,6 +17,8 @@ from robot.trajectory import JointTrajectory
 from robot.verdict import INTERVENTION_KINDS, Verdict
 
 UNREACHABLE_BIT = 1 << 31
+# after these the governor holds until it is reset
+LATCHING_BITS = sum(1 << INTERVENTION_KINDS.index(kind) for kind in ("non_finite", "jump", "following"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,18 @@ class ControlPath:
         self._sampled = None
         self._gripper = 1.0
 
-    def __call__(self, now_ns: int, chunk: ActionChunk | None, state: RobotState) -> Command:
-        """Make the command of this tick. Without a chunk, or past its end, the arm decelerates and holds."""
+    def __call__(
+        self, now_ns: int, chunk: ActionChunk | None, state: RobotState, photon_ns: int, rung: Rung = Rung.DROP
+    ) -> Command:
+        """Make the command of this tick.
+
+        Args:
+            now_ns: Time of the tick [ns].
+            chunk: What to follow. Without one, past its end, or where the ladder says so, the arm decelerates and holds.
+            state: The arm's newest state.
+            photon_ns: Capture stamp of the photons behind the chunk [ns].
+            rung: The ladder's decision.
+        """
         if self._joints is None:
             self._joints = np.array(state.joint_positions_rad)
             self._gripper = state.gripper_opening
@@ -79,22 +91,27 @@ class ControlPath:
         dt_s = self._period_ns * 1e-9
         note, kind, bits = "", "", 0
         target = None
-        if chunk is not None and now_ns <= chunk.end_ns:
+        if chunk is not None and now_ns <= chunk.end_ns and rung < Rung.HOLD:
             try:
                 target = self._targets(chunk, now_ns)
             except Unreachable as error:
                 note, kind, bits = str(error), "unreachable", UNREACHABLE_BIT
         if target is None:
             joints, _, _ = self._trajectory.step_hold(dt_s)
-            outcome = Outcome.HELD
+            outcome = Outcome.STOPPED if rung is Rung.STOP else Outcome.HELD
         else:
             here, ahead, self._gripper = target
             joints, _, _ = self._trajectory.step(ahead, (ahead - here) / dt_s, dt_s)
             self._joints = here
             outcome = Outcome.OK
         wanted = JointCommand(now_ns, "position", joints, self._gripper)
-        photon_ns = chunk.stamp_ns if chunk is not None else now_ns
-        return self._govern(wanted, state, now_ns, photon_ns, Command(wanted, bits, outcome, note, kind))
+        return self._govern(
+            wanted,
+            state,
+            now_ns,
+            photon_ns if chunk is not None else now_ns,
+            Command(wanted, bits, outcome, note, kind),
+        )
 
     def _govern(
         self, wanted: JointCommand, state: RobotState, now_ns: int, photon_ns: int, command: Command

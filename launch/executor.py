@@ -15,7 +15,7 @@ from geometry import PoseUnavailable
 from launch import codec
 from launch.control_path import Command
 from launch.graph import Graph, Placed
-from launch.ledger import Ledger, Outcome, Stage
+from launch.ledger import Ledger, Outcome, Rung, Stage
 from launch.streams import Item, OutputHash, Stream
 from perception.detections import Detections
 from perception.frame import Frame
@@ -40,9 +40,18 @@ class Sink(Protocol):
         """Record a setpoint as others can read it; the row of its stream says more."""
 
 
-Duration = Callable[[Stage, int], int]
+Timing = Callable[[Stage, int, int], int]
 # The tracker takes frames that are a little older than the newest one, as when a second camera is slower.
 LATE_NS = round(TrackerParameters().late_s * 1e9)
+
+
+def as_measured(_stage: Stage, measured_ns: int, _engine: int) -> int:
+    """The timing of the wall clock: a stage takes what it takes."""
+    return measured_ns
+
+
+Judge = Callable[[Stage, int, int, Item, int], bool]
+"""Stage, end [ns], duration [ns], what was consumed, engine; returns whether the result came too late to be used."""
 
 
 class Executor:
@@ -50,19 +59,25 @@ class Executor:
 
     Args:
         graph: The stages.
-        duration: Modelled duration [ns] of a stage, given its measured one; what the virtual clock advances by.
+        timing: Duration [ns] of an activation on the run's clock, given its stage, its measured duration and the
+            detector's engine.
         sink: Recorder, if the run is recorded.
         keep: Values that each stream holds. Replay executes an activation when it ended, so it needs what the
             activation consumed for longer than the run did.
+
+    Attributes:
+        judge: Told about each activation that ended; says whether its result is fenced.
     """
 
-    def __init__(self, graph: Graph, duration: Duration, sink: Sink | None = None, keep: int = 8) -> None:
+    def __init__(self, graph: Graph, timing: Timing, sink: Sink | None = None, keep: int = 8) -> None:
         self.graph = graph
         self.ledger = Ledger()
         self.hash = OutputHash()
-        self._duration = duration
+        self.judge: Judge | None = None
+        self._timing = timing
+        self._engines = [codec.engine_number(text) for text in graph.fingerprints]
         self._sink = sink
-        self._tracked_ns = -1
+        self._tracked: Item | None = None
         self._unrecorded: dict[int, tuple[Frame, int]] = {}
         self.frames = [Stream(f"frames of {name}", keep) for name in graph.cameras]
         self.states = Stream("robot states", 128 * keep)
@@ -81,10 +96,11 @@ class Executor:
         self._record_frame(camera)
         self._unrecorded[camera] = (frame, now_ns)
         self.ledger.append(
-            Stage.CAPTURE, frame.sequence, now_ns, frame.stamp_ns,
-            camera=camera, modelled_ns=modelled_ns, measured_ns=measured_ns,
+            Stage.CAPTURE, frame.sequence, now_ns, frame.stamp_ns, camera=camera,
+            modelled_ns=modelled_ns, measured_ns=measured_ns, frame=frame.sequence,
         )  # fmt: skip
         item = Item(frame.sequence, frame, now_ns, frame.stamp_ns, camera, frame.sequence)
+        self._is_late(Stage.CAPTURE, now_ns, modelled_ns, item, 0)
         self.frames[camera].put(item)
         return item
 
@@ -100,7 +116,10 @@ class Executor:
             self._record_frame(camera)
 
     def input_state(self, state: RobotState, now_ns: int) -> Item:
-        """Publish a robot state that was read."""
+        """Publish a robot state that was read; one that was published already is not news."""
+        known = self.states.newest
+        if known is not None and known.sequence == state.sequence:
+            return known
         if self._sink is not None:
             self._sink.state(state, now_ns)
         self.ledger.append(Stage.STATE, state.sequence, now_ns, state.stamp_ns)
@@ -112,7 +131,7 @@ class Executor:
         """Begin an episode: every stage forgets, streams are emptied, numbering goes on."""
         self.ledger.append(Stage.EPISODE, index, now_ns, now_ns)
         self.graph.reset()
-        self._tracked_ns = -1
+        self._tracked = None
         for stream in (
             *self.frames,
             self._detected,
@@ -125,20 +144,33 @@ class Executor:
         ):
             stream.clear()
 
+    def operator_reset(self) -> None:
+        """Start the control path anew from where the arm is; the ladder writes the row that a replay finds this by."""
+        self.graph.control.reset()
+
+    def repeat(self, row: Any) -> None:
+        """Write a decision of the recorded run: a replay takes them, and makes none."""
+        self.ledger.append(
+            Stage.LADDER, int(row["sequence"]), int(row["now_ns"]), int(row["photon_ns"]), camera=int(row["camera"]),
+            input_sequence=int(row["input"]), other=int(row["other"]), decision=int(row["decision"]),
+            modelled_ns=int(row["modelled_ns"]), measured_ns=int(row["measured_ns"]), wait_ns=int(row["wait_ns"]),
+            frame=int(row["frame"]), engine=int(row["engine"]), rung=int(row["rung"]),
+        )  # fmt: skip
+
     def comes_too_late(self, frame: Item) -> bool:
         """Whether a frame is so much older than one that was tracked already that the tracker cannot use it."""
-        return frame.photon_ns < self._tracked_ns - LATE_NS
+        return self._tracked is not None and frame.photon_ns < self._tracked.photon_ns - LATE_NS
 
     # -- stages ---------------------------------------------------------------------------------------------------
 
-    def detect(self, now_ns: int, camera: int, frame_sequence: int) -> Item:
-        """Find objects in a frame."""
-        source = self.frames[camera].get(frame_sequence)
+    def detect(self, now_ns: int, camera: int, frame_sequence: int, engine: int = 0) -> Item:
+        """Find objects in a frame, with the configured engine (0) or its fallback (1)."""
+        source = replace(self.frames[camera].get(frame_sequence), engine=engine)
         # a slow detector must find its frame again, however many came in the meantime
         self._detected.put(replace(source, sequence=self.detections.count))
         return self._run(
             Stage.DETECT, now_ns, source, self.detections,
-            lambda: self.graph.detect(source.value),
+            lambda: self.graph.detect(source.value, engine),
             lambda value: ("detections", codec.encode_detections(value, camera)),
         )  # fmt: skip
 
@@ -160,13 +192,28 @@ class Executor:
         """Update identities with placed detections."""
         source = self.placed.get(placed_sequence)
         placed: Placed = source.value
-        self._tracked_ns = max(self._tracked_ns, source.photon_ns)
+        if self._tracked is None or source.photon_ns > self._tracked.photon_ns:
+            self._tracked = source
         item = self._run(
             Stage.TRACK, now_ns, source, self.tracks,
             lambda: self.graph.track(placed.localized, placed.visibility),
             lambda value: ("tracks", codec.encode_tracks(value)),
         )  # fmt: skip
         self._record_frame(source.camera)
+        return item
+
+    def predict(self, now_ns: int, camera: int, frame_sequence: int) -> Item:
+        """Tracks at the stamp of a frame that is left out; the photons behind them are those of the last look."""
+        frame = self.frames[camera].get(frame_sequence)
+        seen = self._tracked or frame
+        source = replace(frame, sequence=-1, photon_ns=seen.photon_ns, frame_sequence=seen.frame_sequence)
+        item = self._run(
+            Stage.TRACK, now_ns, replace(source, engine=seen.engine), self.tracks,
+            lambda: self.graph.predict(frame.photon_ns),
+            lambda value: ("tracks", codec.encode_tracks(value)),
+            other=frame_sequence, rung=Rung.PREDICT,
+        )  # fmt: skip
+        self._record_frame(camera)
         return item
 
     def plan(self, now_ns: int, tracks_sequence: int, state_sequence: int) -> Item:
@@ -180,38 +227,56 @@ class Executor:
             other=state_sequence,
         )  # fmt: skip
 
-    def control(self, now_ns: int, chunk_item: Item | None, state_sequence: int) -> Item:
-        """One control tick: sample the chunk, inverse kinematics, trajectory, governor."""
+    def control(
+        self, now_ns: int, chunk_item: Item | None, state_sequence: int, rung: Rung = Rung.DROP, late_ns: int = 0
+    ) -> Item:
+        """One control tick: sample the chunk, inverse kinematics, trajectory, governor.
+
+        Args:
+            now_ns: Time of the tick [ns].
+            chunk_item: The chunk to follow, if there is one.
+            state_sequence: Number of the arm's newest state.
+            rung: The ladder's decision.
+            late_ns: How much later than planned the tick began [ns].
+        """
         state_item = self.states.get(state_sequence)
         chunk: ActionChunk | None = chunk_item.value if chunk_item is not None else None
         behind = chunk_item or Item(-1, None, now_ns, -1, -1, -1)
+        engine = self._engines[behind.engine]
 
         def encode(value: Command) -> tuple[str, bytes]:
             payload = codec.encode_command(
-                value, behind.photon_ns, behind.sequence, behind.camera, behind.frame_sequence, self.graph.engine
+                value, behind.photon_ns, behind.sequence, behind.camera, behind.frame_sequence, engine
             )
             return "commands", payload
 
         item = self._run(
             Stage.IK, now_ns, behind, self.commands,
-            lambda: self.graph.control(now_ns, chunk, state_item.value),
-            encode, other=state_sequence, wait_ns=0,
+            lambda: self.graph.control(now_ns, chunk, state_item.value, behind.photon_ns, rung),
+            encode, other=state_sequence, wait_ns=late_ns, rung=rung,
         )  # fmt: skip
         if self._sink is not None:
             self._sink.command(item.value.setpoint, now_ns)
         return item
 
-    def sent(self, command: Item, now_ns: int, modelled_ns: int, measured_ns: int) -> None:
-        """Note that a command went to the arm, and how long that took."""
+    def sent(self, command: Item, now_ns: int, measured_ns: int) -> int:
+        """Note that a command went to the arm, and how long that took: returns the duration on the run's clock [ns]."""
+        modelled = self._timing(Stage.SEND, measured_ns, 0)
         self.ledger.append(
             Stage.SEND, command.sequence, now_ns, command.photon_ns, camera=command.camera,
-            input_sequence=command.sequence, modelled_ns=modelled_ns, measured_ns=measured_ns,
+            input_sequence=command.sequence, modelled_ns=modelled, measured_ns=measured_ns,
+            frame=command.frame_sequence, engine=command.engine,
         )  # fmt: skip
+        self._is_late(Stage.SEND, now_ns + modelled, modelled, command, 0)
+        return modelled
 
     # -- the common part ------------------------------------------------------------------------------------------
 
     def _new_states(self, after: int, upto: int) -> list[RobotState]:
         return [item.value for item in self.states.since(after, upto)]
+
+    def _is_late(self, stage: Stage, end_ns: int, duration_ns: int, source: Item, engine: int) -> bool:
+        return self.judge is not None and self.judge(stage, end_ns, duration_ns, source, engine)
 
     def _run(
         self,
@@ -223,8 +288,9 @@ class Executor:
         encode: Callable[[Any], tuple[str, bytes]] | None = None,
         other: int = -1,
         wait_ns: int | None = None,
+        rung: Rung = Rung.DROP,
     ) -> Item:
-        sequence = stream.count
+        sequence, engine = stream.count, source.engine
         wait = now_ns - source.published_ns if wait_ns is None else wait_ns
         started = time.perf_counter_ns()
         try:
@@ -234,17 +300,22 @@ class Executor:
             self.ledger.append(
                 stage, -1, now_ns, source.photon_ns, camera=source.camera, input_sequence=source.sequence,
                 other=other, outcome=outcome, measured_ns=time.perf_counter_ns() - started, wait_ns=wait,
+                frame=source.frame_sequence, engine=engine, rung=rung,
             )  # fmt: skip
             raise
         measured = time.perf_counter_ns() - started
-        modelled = self._duration(stage, measured)
-        outcome = value.outcome if isinstance(value, Command) else Outcome.OK
+        modelled = self._timing(stage, measured, engine)
+        stale = self._is_late(stage, now_ns + modelled, modelled, source, engine)
+        outcome = Outcome.STALE if stale else value.outcome if isinstance(value, Command) else Outcome.OK
         decision = value.interventions if isinstance(value, Command) else 0
         self.ledger.append(
             stage, sequence, now_ns, source.photon_ns, camera=source.camera, input_sequence=source.sequence,
             other=other, outcome=outcome, decision=decision, modelled_ns=modelled, measured_ns=measured, wait_ns=wait,
+            frame=source.frame_sequence, engine=engine, rung=rung,
         )  # fmt: skip
-        item = Item(sequence, value, now_ns + modelled, source.photon_ns, source.camera, source.frame_sequence)
+        item = Item(
+            sequence, value, now_ns + modelled, source.photon_ns, source.camera, source.frame_sequence, engine, stale
+        )
         if encode is not None:
             name, payload = encode(value)
             self.hash.update(name, sequence, payload)
@@ -253,6 +324,6 @@ class Executor:
         stream.put(item)
         return item
 
-    def modelled(self, stage: Stage, measured_ns: int) -> int:
-        """Modelled duration of a stage that the scheduler itself runs (capture, send)."""
-        return self._duration(stage, measured_ns)
+    def timing(self, stage: Stage, measured_ns: int) -> int:
+        """Duration [ns] on the run's clock of a stage that the scheduler itself runs (capture)."""
+        return self._timing(stage, measured_ns, 0)

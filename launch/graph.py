@@ -122,7 +122,12 @@ class PlanStage:
 
 
 class Graph:
-    """All stages of a run. `plan` and `control` are absent where there is no arm (a recording of a camera alone)."""
+    """All stages of a run; `plan` and `control` are absent where there is no arm (a recording of a camera alone).
+
+    Attributes:
+        cameras: Names, in the order of the configuration.
+        fingerprints: Of each of the detector's engines: the configured one, then its fallback.
+    """
 
     def __init__(
         self,
@@ -132,12 +137,13 @@ class Graph:
         tracker: BaseFrameTracker,
         plan: PlanStage | None,
         control: ControlPath | None,
-        engine: int = 0,
+        fingerprints: Sequence[str] = ("",),
+        fallback: Detector | None = None,
     ) -> None:
         self.cameras = tuple(cameras)
         self.locate = locate
-        self.engine = engine
-        self._detector = detector
+        self.fingerprints = tuple(fingerprints)
+        self._detectors = (detector,) if fallback is None else (detector, fallback)
         self._tracker = tracker
         self._plan = plan
         self._control = control
@@ -154,13 +160,22 @@ class Graph:
         assert self._control is not None, "this graph has no arm"
         return self._control
 
-    def detect(self, frame: Frame) -> Detections:
-        """Objects in a frame."""
-        return self._detector.detect(frame)
+    @property
+    def has_fallback(self) -> bool:
+        """Whether the detector has a smaller engine."""
+        return len(self._detectors) > 1
+
+    def detect(self, frame: Frame, engine: int = 0) -> Detections:
+        """Objects in a frame; engine 0 is the configured one, 1 its fallback."""
+        return self._detectors[engine].detect(frame)
 
     def track(self, localized: Localized, visibility: Visibility | None) -> Tracks:
         """Identities over time."""
         return self._tracker.update(localized, visibility)
+
+    def predict(self, stamp_ns: int) -> Tracks:
+        """Where the tracks are at an instant at which nobody looked."""
+        return self._tracker.predict(stamp_ns)
 
     def reset(self) -> None:
         """Begin an episode."""

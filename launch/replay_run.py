@@ -47,7 +47,7 @@ def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tu
     _same_hardware(recorded, changed, path)
     config = resolve(changed)
     scheduler = ReplayScheduler(build_graph(config))
-    executor = Executor(scheduler.graph, Durations(config.profile), scheduler, keep=HELD)
+    executor = Executor(scheduler.graph, scheduler.timing, scheduler, keep=HELD)
     scheduler.attach(executor)
     tally = Tally(config.budget, virtual=config.clock == "virtual")
     end: End | None = None
@@ -103,12 +103,19 @@ def _verdict(
         return None, f"the run lost {end.lost} rows or frames while recording"
     if scheduler.missing is not None:
         return None, scheduler.missing
-    if recorded.detector.sha256 != config.detector.sha256:
-        return None, f"model {config.detector.model} is another file than the run used"
+    for before, after in zip(_models(recorded), _models(config), strict=True):
+        if before != after:
+            return None, f"model {after[0]} is another file than the run used"
     if scheduler.difference is not None:
         changed = "" if end.code == code_sha256() else "; eyehand's own code has changed since the recording"
         return False, scheduler.difference + changed
     return True, None
+
+
+def _models(config: Config) -> list[tuple[str, str | None]]:
+    """Names and hashes of the files that detect."""
+    chosen = config.detector
+    return [(used.model, used.sha256) for used in (chosen, chosen.fallback) if used is not None]
 
 
 def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -> tuple[RunResult, Tally, Config]:
@@ -124,7 +131,7 @@ def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -
         for camera in cameras:
             reader.require_depth(camera.name, "--set localize.require_depth=false to detect without places")
     graph = build_graph(config, cameras)
-    executor = Executor(graph, Durations(config.profile))
+    executor = Executor(graph, Durations(config.profile, seed=config.seed))
     tally = Tally(config.budget, virtual=True)
     now_ns = 0
     executor.episode(0, now_ns)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from launch.bag import BagWriter
 from launch.config import Config, to_yaml
 from launch.executor import Executor
+from launch.ladder import Ladder
 from launch.ledger import Rows
 from launch.recorder import Recorder
 from launch.recording import CONFIG, END, End, code_sha256
@@ -34,6 +36,13 @@ class RunFolder:
         self.tally = Tally(config.budget, virtual=virtual)
         self.details: list[dict[str, Any]] = []
         self.recorder.text(CONFIG, to_yaml(config), 0)
+
+    def ladder(self, executor: Executor, on_stop: Callable[[str], None]) -> Ladder:
+        """The ladder that keeps this run's budget."""
+        return Ladder(
+            self.config.budget, executor.ledger, has_fallback=executor.graph.has_fallback,
+            period_ns=round(1e9 / self.config.control.rate_hz), on_stop=on_stop,
+        )  # fmt: skip
 
     def on_rows(self, rows: Rows, now_ns: int) -> None:
         """Take a block of the ledger."""

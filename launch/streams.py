@@ -17,7 +17,18 @@ class NotHeld(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A published value with the photons behind it."""
+    """A published value with the photons behind it.
+
+    Attributes:
+        sequence: Number in its stream.
+        value: The value.
+        published_ns: When it was there for others [ns].
+        photon_ns: Capture stamp of the newest photons behind it [ns].
+        camera: Whose photons.
+        frame_sequence: Of which frame.
+        engine: Which of the detector's engines saw them: 0 the configured one, 1 its fallback.
+        stale: It came later than its hard limit: nothing may use it.
+    """
 
     sequence: int
     value: Any
@@ -25,6 +36,8 @@ class Item:
     photon_ns: int
     camera: int
     frame_sequence: int
+    engine: int = 0
+    stale: bool = False
 
 
 class Stream:

@@ -14,7 +14,7 @@ from launch.interruption import Interruption
 from launch.picture_strip import PictureStrip
 from launch.run_folder import RunFolder
 from launch.schedulers.profile import Durations
-from launch.schedulers.virtual import VirtualCamera, VirtualScheduler
+from launch.schedulers.virtual import SimulatedCamera, VirtualCamera, VirtualScheduler
 from launch.session import Progress, RunResult
 from launch.sim_cell import SimCell
 from launch.tally import Tally
@@ -46,10 +46,13 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
         progress(f"renderer: {cell.renderer.name} ({cell.renderer.reason})")
         graph = build_graph(config)
         folder = RunFolder(config, run_dir, virtual=True)
-        executor = Executor(graph, Durations(config.profile), folder.recorder)
+        executor = Executor(graph, Durations(config.profile, seed=config.seed), folder.recorder)
+        ladder = folder.ladder(executor, progress)
+        cameras: list[VirtualCamera] = [
+            SimulatedCamera(cell.capture(camera.name), round(1e9 / camera.rate_hz)) for camera in config.rig.cameras
+        ]
         scheduler = VirtualScheduler(
-            executor, cell.advance, cell.arm,
-            [VirtualCamera(cell.capture(camera.name), round(1e9 / camera.rate_hz)) for camera in config.rig.cameras],
+            executor, ladder, cell.advance, cell.arm, cameras,
             control_period_ns=round(1e9 / config.control.rate_hz),
             replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
             on_rows=folder.on_rows,

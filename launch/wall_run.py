@@ -8,11 +8,11 @@ from pathlib import Path
 
 from launch import plugins
 from launch.config import Config
-from launch.executor import Executor
+from launch.executor import Executor, as_measured
 from launch.interruption import Interruption
 from launch.live_cell import LiveCell
+from launch.operator_desk import OperatorDesk
 from launch.run_folder import RunFolder
-from launch.schedulers.profile import Durations
 from launch.schedulers.wall import RunClock, WallScheduler
 from launch.session import Progress, RunResult
 from launch.sources import open_source
@@ -43,12 +43,21 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
                 stack.callback(sources[-1].close)
             arm = _connect(config, stack)
         folder = RunFolder(config, run_dir, virtual=False, epoch_offset_ns=time.time_ns() - clock())
-        executor = Executor(graph, Durations(config.profile), folder.recorder)
+        executor = Executor(graph, as_measured, folder.recorder)
+        desk = OperatorDesk(run_dir)
+        stack.callback(desk.close)
+
+        def stopped(sentence: str) -> None:
+            desk.show(sentence)
+            progress(f"{sentence}. The arm holds. When the cause is gone: eyehand reset {run_dir}")
+
         scheduler = WallScheduler(
-            executor, clock, sources, arm,
+            executor, folder.ladder(executor, stopped), clock, sources, arm,
             control_period_ns=round(1e9 / config.control.rate_hz),
             replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
             on_rows=folder.on_rows,
+            simulated=cell is not None,
+            reset_wanted=desk.reset_wanted,
         )  # fmt: skip
         interruption = stack.enter_context(Interruption())
         try:

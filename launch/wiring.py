@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +37,10 @@ def resolve(config: Config) -> Config:
     threads = config.detector.threads
     if threads == "auto":
         threads = min(2, os.cpu_count() or 1)
-    chosen = config.detector.model_copy(update={"threads": threads, "sha256": model.sha256})
+    fallback = config.detector.fallback
+    if fallback is not None:
+        fallback = fallback.model_copy(update={"sha256": ModelStore().find(fallback.model).sha256})
+    chosen = config.detector.model_copy(update={"threads": threads, "sha256": model.sha256, "fallback": fallback})
     config = config.model_copy(update={"detector": chosen})
     if config.rig.arm is not None:
         _check_reach(config, config.rig.arm)
@@ -53,7 +55,16 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None) -
         cameras: The cameras to serve; those of the rig by default.
     """
     cameras = tuple(config.rig.cameras if cameras is None else cameras)
-    detector, engine = build_detector(config)
+    detector, fingerprint = build_detector(config, config.detector.model)
+    fallback, fingerprints = None, [fingerprint]
+    if config.detector.fallback is not None:
+        fallback, fingerprint = build_detector(config, config.detector.fallback.model)
+        fingerprints.append(fingerprint)
+        if fallback.class_names != detector.class_names:
+            raise BadInput(
+                f"detector.fallback.model: {config.detector.fallback.model} knows {', '.join(fallback.class_names)}, "
+                f"expected the classes of {config.detector.model}: {', '.join(detector.class_names)}"
+            )
     arm = arm_model(config.rig.arm) if config.rig.arm is not None else None
     mounts = {camera.name: _mount(camera) for camera in cameras}
     locate = LocateStage(mounts, arm, LocalizeParameters(size_m=dict(config.localize.size_m)))
@@ -67,17 +78,17 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None) -
             )
         plan = PlanStage(build_policy(config), arm, config.policy.object_class)
         control = build_control(config, arm)
-    return Graph([camera.name for camera in cameras], detector, locate, tracker, plan, control, engine)
+    return Graph([camera.name for camera in cameras], detector, locate, tracker, plan, control, fingerprints, fallback)
 
 
-def build_detector(config: Config) -> tuple[Detector, int]:
-    """Load the detector's model on its engine.
+def build_detector(config: Config, name: str) -> tuple[Detector, str]:
+    """Load a model of the detector on its engine, and prove it with one inference.
 
     Returns:
-        The detector, and the first eight bytes of its engine's fingerprint as a number.
+        The detector, and its engine's fingerprint.
     """
     chosen = config.detector
-    model = ModelStore().find(chosen.model)
+    model = ModelStore().find(name)
     backend: Backend = plugins.build(
         "backends",
         chosen.backend,
@@ -89,8 +100,7 @@ def build_detector(config: Config) -> tuple[Detector, int]:
         "detectors", chosen.type, "detector",
         backend=backend, confidence=chosen.confidence, iou=chosen.iou, max_detections=chosen.max_detections,
     )  # fmt: skip
-    digest = hashlib.sha256(backend.fingerprint.encode()).digest()
-    return detector, int.from_bytes(digest[:8], "little", signed=True)
+    return detector, backend.fingerprint
 
 
 def build_policy(config: Config) -> Policy:

@@ -76,12 +76,7 @@ class BaseFrameTracker:
         stamp_ns = localized.detections.stamp_ns
         measured = self._read(localized)
         store, parameters = self._store, self._parameters
-        before_ns = stamp_ns if self._now_ns is None else self._now_ns
-        self._now_ns = now_ns = max(before_ns, stamp_ns)
-        unmeasured_s = (before_ns - store.measured_ns) * 1e-9
-        dt_s = (now_ns - before_ns) * 1e-9
-        if now_ns > before_ns and len(store):
-            kalman.predict(store.means, store.covariances, dt_s, np.maximum(unmeasured_s, 0.0), parameters)
+        self._advance(stamp_ns)
         track_of = associate(measured, store, parameters)
         found = np.flatnonzero(track_of >= 0)
         self._see(measured, found, track_of[found])
@@ -103,6 +98,27 @@ class BaseFrameTracker:
             store.keep(birth.within_memory(store, parameters.max_tracks))
             detection_ids[~np.isin(detection_ids, store.ids)] = -1
         return self._tracks(detection_ids)
+
+    def predict(self, stamp_ns: int) -> Tracks:
+        """Move all tracks to an instant at which nobody looked: none is seen, none is missed, none ages.
+
+        Args:
+            stamp_ns: The instant [ns]; one that has passed leaves the tracks where they are.
+
+        Returns:
+            All tracks, as `update` does.
+        """
+        self._advance(stamp_ns)
+        return self._tracks(np.empty(0, dtype=np.int64))
+
+    def _advance(self, stamp_ns: int) -> None:
+        """Move the state forward in time, never back."""
+        store = self._store
+        before_ns = stamp_ns if self._now_ns is None else self._now_ns
+        self._now_ns = now_ns = max(before_ns, stamp_ns)
+        if now_ns > before_ns and len(store):
+            unmeasured_s = np.maximum((before_ns - store.measured_ns) * 1e-9, 0.0)
+            kalman.predict(store.means, store.covariances, (now_ns - before_ns) * 1e-9, unmeasured_s, self._parameters)
 
     def _check(self, localized: Localized) -> None:
         detections = localized.detections

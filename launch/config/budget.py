@@ -55,8 +55,8 @@ class LadderConfig(Section):
 
     Attributes:
         overrun: Rung 1: note each activation that took more than its stage's p99.
-        predict: Rung 2: with less time left than the detector's p99, leave the frame out and let the tracker predict,
-            as long as the last detections are younger than `detections_age_ms`.
+        predict_age_ms: Rung 2: with less time left than the detector's p99, leave the frame out and let the tracker
+            predict, as long as the photons of the last detections are younger than this [ms].
         fallback: Rung 3: the detector's fallback engine.
         fresh_age_ms: Rung 4: from this age of the photons on, the arm goes on along a chunk that should have been
             replaced [ms].
@@ -68,7 +68,7 @@ class LadderConfig(Section):
     """
 
     overrun: bool = True
-    predict: bool = True
+    predict_age_ms: Positive | None = None
     fallback: FallbackConfig | None = FallbackConfig()
     fresh_age_ms: Positive | None = None
     hold_age_ms: Positive | None = None
@@ -98,7 +98,7 @@ class BudgetConfig(Section):
         command_age_ms: Greatest age of the photons behind a command that follows a chunk.
         control_period_ms: Slowest control loop that the contract allows.
         control_lateness_ms: How late a control tick may be, kept by the p99.
-        detections_age_ms: Oldest detections that may be used.
+        detections_age_ms: Oldest photons that a plan may start from.
         ignore: Clauses that are reported and do not break the contract.
         ladder: What the run time does about a broken clause.
     """

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from launch.executor import Executor
 from launch.graph import Graph
-from launch.ledger import Outcome, Rows, Stage
-from launch.streams import OUTPUTS, NotHeld, OutputHash
+from launch.ledger import Outcome, Reason, Rows, Rung, Stage
+from launch.streams import OUTPUTS, Item, NotHeld, OutputHash
 from perception.frame import Frame
 from robot.arm import JointCommand, RobotState
 
@@ -39,6 +39,15 @@ class ReplayScheduler:
     def attach(self, executor: Executor) -> None:
         """Take the executor that runs the stages."""
         self._executor = executor
+        executor.judge = self._judge
+
+    def timing(self, _stage: Stage, _measured_ns: int, _engine: int) -> int:
+        """What the activation took in the recorded run."""
+        return int(self._row["modelled_ns"])
+
+    def _judge(self, _stage: Stage, _end_ns: int, _duration_ns: int, _source: Item, _engine: int) -> bool:
+        """Whether the recorded run fenced the activation."""
+        return bool(self._row["outcome"] == Outcome.STALE)
 
     def recorded_frame(self, frame: Frame) -> None:
         """A recorded frame, in log order."""
@@ -94,6 +103,7 @@ class ReplayScheduler:
             self._compared[stream] += 1
 
     def _execute(self, row: Any) -> None:
+        self._row = row
         executor, now_ns = self._executor, int(row["now_ns"])
         stage, outcome = Stage(int(row["stage"])), Outcome(int(row["outcome"]))
         source, other, sequence = int(row["input"]), int(row["other"]), int(row["sequence"])
@@ -105,17 +115,24 @@ class ReplayScheduler:
             elif stage is Stage.EPISODE:
                 executor.episode(sequence, now_ns)
             elif stage is Stage.DETECT:
-                executor.detect(now_ns, int(row["camera"]), source)
+                executor.detect(now_ns, int(row["camera"]), source, int(row["engine"]))
             elif stage is Stage.LOCALIZE:
                 executor.localize(now_ns, source, other)
+            elif stage is Stage.TRACK and row["rung"] == Rung.PREDICT:
+                executor.predict(now_ns, int(row["camera"]), other)
             elif stage is Stage.TRACK:
                 executor.track(now_ns, source)
             elif stage is Stage.PLAN:
                 executor.plan(now_ns, source, other)
             elif stage is Stage.IK:
-                executor.control(now_ns, executor.chunks.get(source) if source >= 0 else None, other)
+                chunk = executor.chunks.get(source) if source >= 0 else None
+                executor.control(now_ns, chunk, other, Rung(int(row["rung"])), int(row["wait_ns"]))
             elif stage is Stage.SEND:
-                executor.sent(executor.commands.get(source), now_ns, int(row["modelled_ns"]), int(row["measured_ns"]))
+                executor.sent(executor.commands.get(source), now_ns, int(row["measured_ns"]))
+            elif stage is Stage.LADDER:
+                if row["decision"] == Reason.OPERATOR_RESET:
+                    executor.operator_reset()
+                executor.repeat(row)
         except NotHeld:
             raise
         except Exception:

@@ -1,4 +1,4 @@
-"""The loops on threads, in real time: capture, perception, planning, control.
+"""The loops on threads, in real time: capture, perception, planning, control, and a watchdog over the control loop.
 
 Loops never wait for each other: what passes between them is the newest value. The control loop keeps absolute
 deadlines. Every way out ends with the arm told to stop: decelerate and hold.
@@ -6,7 +6,6 @@ deadlines. Every way out ends with the arm told to stop: decelerate and hold.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,9 +13,12 @@ from dataclasses import replace
 from functools import partial
 
 from deploy.errors import Missing
+from launch.control_path import LATCHING_BITS
 from launch.executor import Executor
-from launch.ledger import Outcome, Rows, Stage
-from launch.schedulers.notes import CHUNK_TOO_LATE, NO_POSE, TOO_LATE, Notes
+from launch.ladder import NEVER, Ladder
+from launch.ledger import Outcome, Reason, Rows, Stage
+from launch.schedulers.attempts import Attempts
+from launch.schedulers.notes import CHUNK_TOO_LATE, NO_POSE, TICKS_MISSED, TOO_LATE, Notes
 from launch.streams import Item
 from perception.source import Source
 from policy.chunk_schedule import ChunkSchedule
@@ -43,25 +45,36 @@ class WallScheduler:
 
     Args:
         executor: Runs and records the stages.
+        ladder: What is done about broken clauses of the budget.
         clock: The run clock; the sources stamp their frames with it.
         sources: One per camera of the graph, in its order.
         arm: The arm, connected; None for cameras alone.
         control_period_ns: Period of the control loop [ns].
         replan_horizon_ns: The next chunk is asked for when less than this is left of the present one [ns].
         on_rows: Gets the ledger's rows and the present time, from time to time.
+        simulated: Whether each episode begins with a new cell: that lets go of a safe stop.
+        reset_wanted: Asked a few times per second whether the operator wants the safe stop to be let go.
+        enter_control: Called in the control loop's thread before its first tick.
     """
 
     def __init__(
         self,
         executor: Executor,
+        ladder: Ladder,
         clock: RunClock,
         sources: list[Source],
         arm: Arm | None,
         control_period_ns: int,
         replan_horizon_ns: int,
         on_rows: Callable[[Rows, int], None],
+        *,
+        simulated: bool = False,
+        reset_wanted: Callable[[], bool] = lambda: False,
+        enter_control: Callable[[], None] = lambda: None,
     ) -> None:
         self.executor = executor
+        self.ladder = ladder
+        executor.judge = ladder.finished
         self.clock = clock
         self.sources = sources
         self.arm = arm
@@ -69,6 +82,9 @@ class WallScheduler:
         self.replan_horizon_ns = replan_horizon_ns
         self.notes = Notes()
         self._on_rows = on_rows
+        self._simulated = simulated
+        self._reset_wanted = reset_wanted
+        self.enter_control = enter_control
 
     def run_episode(
         self, index: int, timeout_ns: int | None, finished: Callable[[], bool], interrupted: Callable[[], bool]
@@ -85,12 +101,15 @@ class WallScheduler:
             Exception: What a loop raised first; the arm has been told to stop by then.
         """
         self.executor.episode(index, self.clock())
+        self.ladder.begin(self.clock(), new_cell=self._simulated)
         episode = _Episode(self, finished)
         deadline_ns = None if timeout_ns is None else self.clock() + timeout_ns
         try:
             episode.start()
             while not episode.stop.wait(LEDGER_PERIOD_S):
                 self._flush()
+                if self._reset_wanted():
+                    episode.reset_wanted = True
                 if interrupted() or (deadline_ns is not None and self.clock() >= deadline_ns):
                     break
         finally:
@@ -111,7 +130,10 @@ class _Episode:
     def __init__(self, run: WallScheduler, finished: Callable[[], bool]) -> None:
         self.stop = threading.Event()
         self.error: BaseException | None = None
+        self.reset_wanted = False
         self._run, self._executor, self._clock, self._notes = run, run.executor, run.clock, run.notes
+        self._ladder = run.ladder
+        self._attempt = Attempts(run.ladder, run.notes)
         self._finished = finished
         self._schedule = ChunkSchedule(run.replan_horizon_ns)
         self._frame_ready, self._tracks_ready = threading.Condition(), threading.Condition()
@@ -119,10 +141,12 @@ class _Episode:
         self._ended = 0
         self._tracks: Item | None = None
         self._chunk: Item | None = None
+        self._ticked_ns: int | None = None
         loops: dict[str, Callable[[], None]] = {"perception": self._perceive}
         loops |= {f"capture-{source.name}": partial(self._capture, i) for i, source in enumerate(run.sources)}
         if run.arm is not None:
             loops |= {"planning": self._plan, CONTROL: partial(self._control, run.arm)}
+            loops["watchdog"] = partial(self._watch, run.arm)
         self._threads = {
             name: threading.Thread(target=self._guard, args=(loop,), name=f"eyehand-{name}", daemon=True)
             for name, loop in loops.items()
@@ -162,7 +186,7 @@ class _Episode:
                 self.error = error
             self.stop.set()
 
-    # -- loops ------------------------------------------------------------------------------------------------------
+    # -- capture and perception -------------------------------------------------------------------------------------
 
     def _capture(self, camera: int) -> None:
         source = self._run.sources[camera]
@@ -171,30 +195,17 @@ class _Episode:
             if frame is None or self.stop.is_set():
                 break
             now_ns = self._clock()
-            frame = replace(frame, received_ns=now_ns)
-            item = self._executor.input_frame(frame, now_ns, 0, max(0, now_ns - frame.stamp_ns))
+            took_ns = max(0, now_ns - frame.stamp_ns)
+            item = self._executor.input_frame(replace(frame, received_ns=now_ns), now_ns, took_ns, took_ns)
             with self._frame_ready:
+                overtaken = self._waiting[camera]
                 self._waiting[camera] = item
                 self._frame_ready.notify()
+            if overtaken is not None:
+                self._ladder.dropped(now_ns, overtaken, Reason.OVERTAKEN)
         with self._frame_ready:
             self._ended += 1
             self._frame_ready.notify()
-
-    def _perceive(self) -> None:
-        executor = self._executor
-        while (item := self._next_frame()) is not None:
-            if executor.comes_too_late(item):
-                self._notes.add(TOO_LATE)
-                continue
-            detections = executor.detect(self._clock(), item.camera, item.sequence)
-            placed = executor.localize(self._clock(), detections.sequence, executor.states.newest_sequence)
-            if placed is None:
-                self._notes.add(NO_POSE)
-                continue
-            tracks = executor.track(self._clock(), placed.sequence)
-            with self._tracks_ready:
-                self._tracks = tracks
-                self._tracks_ready.notify()
 
     def _next_frame(self) -> Item | None:
         """The oldest of the cameras' newest frames; None when there will be no more."""
@@ -207,6 +218,46 @@ class _Episode:
             item = min(ready, key=lambda waiting: (waiting.photon_ns, waiting.camera))
             self._waiting[item.camera] = None
             return None if self.stop.is_set() else item
+
+    def _perceive(self) -> None:
+        while (frame := self._next_frame()) is not None:
+            tracks = self._look(frame)
+            if tracks is None or tracks.stale:
+                continue
+            with self._tracks_ready:
+                self._tracks = tracks
+                self._tracks_ready.notify()
+
+    def _look(self, frame: Item) -> Item | None:
+        """Tracks after a frame, or None if it came to nothing."""
+        executor, ladder, attempt = self._executor, self._ladder, self._attempt
+        now_ns = self._clock()
+        if executor.comes_too_late(frame):
+            ladder.dropped(now_ns, frame, Reason.TOO_LATE)
+            self._notes.add(TOO_LATE)
+            return None
+        if ladder.leaves_out(now_ns, frame):
+            return attempt(Stage.TRACK, now_ns, frame, lambda: executor.predict(now_ns, frame.camera, frame.sequence))
+        detections = attempt(
+            Stage.DETECT, now_ns, frame, lambda: executor.detect(now_ns, frame.camera, frame.sequence, ladder.engine)
+        )
+        if detections is None or detections.stale:
+            return None
+        located_ns = self._clock()
+
+        def place() -> Item | None:
+            placed = executor.localize(located_ns, detections.sequence, executor.states.newest_sequence)
+            if placed is None:
+                self._notes.add(NO_POSE)
+            return placed
+
+        placed = attempt(Stage.LOCALIZE, located_ns, detections, place)
+        if placed is None or placed.stale:
+            return None
+        tracked_ns = self._clock()
+        return attempt(Stage.TRACK, tracked_ns, placed, lambda: executor.track(tracked_ns, placed.sequence))
+
+    # -- planning ---------------------------------------------------------------------------------------------------
 
     def _plan(self) -> None:
         seen_ns = -1
@@ -221,47 +272,83 @@ class _Episode:
             if self.stop.is_set() or tracks is None or tracks.photon_ns <= seen_ns:
                 continue
             seen_ns = tracks.photon_ns  # a plan starts from fresh photons, or waits for the next ones
-            if not self._schedule.needs_next(self._clock()):
-                continue
-            chunk = self._executor.plan(self._clock(), tracks.sequence, self._executor.states.newest_sequence)
-            if self._schedule.offer(chunk.value, self._clock()) == "switched":
-                self._chunk = chunk
-            else:
-                self._notes.add(CHUNK_TOO_LATE)
+            now_ns = self._clock()
+            if self._schedule.needs_next(now_ns) and not self._ladder.too_old_to_plan(now_ns, tracks):
+                self._plan_from(tracks, now_ns)
+
+    def _plan_from(self, tracks: Item, now_ns: int) -> None:
+        executor = self._executor
+        chunk = self._attempt(
+            Stage.PLAN, now_ns, tracks,
+            lambda: executor.plan(now_ns, tracks.sequence, executor.states.newest_sequence),
+        )  # fmt: skip
+        if chunk is None or chunk.stale:
+            return
+        if self._schedule.offer(chunk.value, self._clock()) == "switched":
+            self._chunk = chunk
+        else:
+            self._notes.add(CHUNK_TOO_LATE)
+
+    # -- control ----------------------------------------------------------------------------------------------------
 
     def _control(self, arm: Arm) -> None:
-        self._real_time()
+        self._run.enter_control()
         try:
             self._ticks(arm)
         finally:
             arm.stop()
 
     def _ticks(self, arm: Arm) -> None:
-        executor, clock, period_ns = self._executor, self._clock, self._run.control_period_ns
+        clock, period_ns = self._clock, self._run.control_period_ns
         due_ns = clock()
         while not self.stop.is_set():
-            now_ns = clock()
+            now_ns = self._ticked_ns = clock()
             if self._finished():
                 self.stop.set()
                 return
-            state = executor.input_state(arm.read_state(), now_ns)
-            command = executor.control(now_ns, self._chunk, state.sequence)
-            if command.value.note and command.value.outcome is not Outcome.OK:
-                self._notes.add(command.value.note, command.value.kind)
-            started_ns = clock()
-            arm.send(command.value.setpoint)
-            modelled_ns = executor.modelled(Stage.SEND, 0)
-            executor.sent(command, started_ns, modelled_ns, clock() - started_ns)
+            if self.reset_wanted:
+                self.reset_wanted = False
+                self._let_go(now_ns)
+            self._tick(arm, now_ns, max(0, now_ns - due_ns))
             due_ns += period_ns
             late_ns = clock() - due_ns
             if late_ns > period_ns:
                 due_ns += late_ns // period_ns * period_ns
-                self._notes.add("control ticks missed")
+                self._notes.add(TICKS_MISSED)
             time.sleep(max(0.0, min(period_ns, due_ns - clock()) * 1e-9))
 
-    def _real_time(self) -> None:
-        """Ask for real-time scheduling of this thread; say so where it is refused."""
-        try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
-        except (OSError, AttributeError):
-            self._notes.add("control loop without real-time priority: allow it with `ulimit -r 50` or CAP_SYS_NICE")
+    def _tick(self, arm: Arm, now_ns: int, late_ns: int) -> None:
+        executor, ladder, clock = self._executor, self._ladder, self._clock
+        state = executor.input_state(arm.read_state(), now_ns)
+        chunk = self._chunk
+        rung = ladder.tick(now_ns, chunk, state.photon_ns)
+        command = self._attempt(
+            Stage.IK, now_ns, state, lambda: executor.control(now_ns, chunk, state.sequence, rung, late_ns)
+        )
+        assert command is not None  # a control tick that failed has ended the run
+        if command.value.note and command.value.outcome is not Outcome.OK:
+            self._notes.add(command.value.note, command.value.kind)
+        if command.value.interventions & LATCHING_BITS:
+            ladder.latch(Reason.GOVERNOR, now_ns, stage=Stage.IK, item=command)
+        if command.stale or not ladder.lets_through(rung):
+            return  # fenced, or the safe stop latched while it was made
+        started_ns = clock()
+        arm.send(command.value.setpoint)
+        executor.sent(command, started_ns, clock() - started_ns)
+
+    def _let_go(self, now_ns: int) -> None:
+        """The operator's reset: the arm starts anew from where it is, and from fresh photons."""
+        self._chunk = None
+        self._schedule.reset()
+        self._executor.operator_reset()
+        self._ladder.reset(now_ns, Reason.OPERATOR_RESET)
+
+    def _watch(self, arm: Arm) -> None:
+        """Stop the arm when the control loop is silent; the loop's own ticks are what it listens to."""
+        limit_ns = self._ladder.watchdog_ns
+        if limit_ns >= NEVER:
+            return
+        while not self.stop.wait(min(0.02, limit_ns * 0.25e-9)):
+            ticked_ns = self._ticked_ns
+            if ticked_ns is not None and self._ladder.latched is None and self._ladder.silent(self._clock(), ticked_ns):
+                arm.stop()
