@@ -123,7 +123,7 @@ ROW = np.dtype(
         ("stage", "<i4"),
         ("outcome", "<i4"),
         ("camera", "<i4"),
-        ("decision", "<i4"),
+        ("decision", "<u4"),  # bits of the interventions, bit 31 among them
         ("sequence", "<i8"),  # of the value this row published
         ("input", "<i8"),  # sequence of the consumed value
         ("other", "<i8"),  # sequence of the second consumed value: frame, newest robot state; -1 = none

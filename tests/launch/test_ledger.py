@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from launch.control_path import UNREACHABLE_BIT
 from launch.ledger import ROW, Ledger, Outcome, Stage, rows_from_bytes
 
 
@@ -32,6 +33,12 @@ def test_a_row_survives_its_bytes() -> None:
     assert [int(row[name]) for name in names] == [Stage.IK, 7, 3, 9, 2, 5, 11, 12, 13]
 
 
+def test_a_row_holds_every_intervention() -> None:
+    ledger = Ledger()
+    ledger.append(Stage.IK, 0, 0, 0, decision=UNREACHABLE_BIT)
+    assert ledger.take()["decision"].tolist() == [UNREACHABLE_BIT]
+
+
 def test_rows_of_several_threads_merge_without_gaps() -> None:
     ledger = Ledger(capacity=100_000)
     threads = [
@@ -54,7 +61,7 @@ def test_rows_of_several_threads_merge_without_gaps() -> None:
 def test_a_row_that_is_still_being_written_holds_back_those_behind_it() -> None:
     ledger = Ledger()
     ledger.append(Stage.DETECT, 0, 0, 0)
-    next(ledger._count)  # another thread drew number 1 and has not written its row
+    next(ledger._ring.numbers)  # another thread drew number 1 and has not written its row
     ledger.append(Stage.TRACK, 0, 0, 0)
     assert ledger.take()["order"].tolist() == [0]
     assert ledger.take()["order"].tolist() == []
