@@ -26,6 +26,7 @@ class Origin:
         seed: Seed of the training.
         training: Sizes and settings, for the passport.
         status: `final`, or what is missing.
+        start: Name of the model whose weights the training went on from; None from scratch.
     """
 
     data: str
@@ -33,6 +34,7 @@ class Origin:
     seed: int
     training: Mapping[str, Any]
     status: str = "final"
+    start: str | None = None
 
 
 def package_detector(
@@ -62,6 +64,7 @@ def package_detector(
     if onnx_path.resolve() != target.resolve():
         shutil.copyfile(onnx_path, target)
     described = {name: entries[f"eyehand.{name}"] for name in _DESCRIBED}
+    start = {} if origin.start is None else {"start": origin.start}
     passport: dict[str, Any] = {
         "name": folder.name,
         "status": origin.status,
@@ -70,7 +73,13 @@ def package_detector(
         **described,
         "classes": json.loads(described["classes"]),
         "metrics": {name: dict(values) for name, values in metrics.items()},
-        "training": {"commands": list(origin.commands), "seed": origin.seed, "data": origin.data, **origin.training},
+        "training": {
+            "commands": list(origin.commands),
+            "seed": origin.seed,
+            "data": origin.data,
+            **start,
+            **origin.training,
+        },
         "license": "AGPL-3.0-only",
     }
     (folder / PASSPORT_FILE).write_text(json.dumps(passport, indent=2) + "\n", encoding="utf-8")
@@ -90,8 +99,13 @@ def _card(passport: Mapping[str, Any]) -> str:
     )
     commands = "\n".join(training["commands"])
     settings = "\n".join(
-        f"- {key.replace('_', ' ')}: {value}" for key, value in training.items() if key not in ("commands", "data")
+        f"- {key.replace('_', ' ')}: {value}"
+        for key, value in training.items()
+        if key not in ("commands", "data", "start")
     )
+    start = "From scratch, no pretrained weights."
+    if "start" in training:
+        start = f"On the same pictures, from the weights of `{training['start']}`, which were trained from scratch."
     return f"""# {passport["name"]}
 
 Finds a red cube and other objects on a table, in the picture of a camera on a gripper.
@@ -119,7 +133,7 @@ An object counts if it shows at least 60 pixels and a quarter of its outline.
 
 ## Training
 
-From scratch, no pretrained weights.
+{start}
 
 {settings}
 

@@ -77,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     detector.add_argument("--epochs", type=_at_least(1), default=40, metavar="N", help="passes over them (40)")
     detector.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="seed of scenes and training")
     detector.add_argument("--out", required=True, metavar="DIR", help="folder of the new model")
+    detector.add_argument("--small-out", metavar="DIR", help="make a sibling for less compute too, into this folder")
     return root
 
 

@@ -1,4 +1,4 @@
-"""`eyehand train detector`: rendered images in, a folder for the model store out."""
+"""`eyehand train detector`: rendered images in, a folder for the model store out, and one of a smaller sibling."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import shlex
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from deploy.errors import BadInput, Missing, require
 from launch.cli.say import progress
+
+if TYPE_CHECKING:
+    from deploy.training import DetectorTraining
 
 SCORED_FRAMES = 60
 VALIDATION_SCENES = 4  # of a small set; a large one gives its usual part
@@ -20,9 +23,12 @@ VALIDATION_SCENES = 4  # of a small set; a large one gives its usual part
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    out = Path(options.out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(f"--out {out}: exists and is not an empty folder; name a new one")
+    out, small_out = Path(options.out), Path(options.small_out) if options.small_out else None
+    _check_new("--out", out)
+    if small_out is not None:
+        _check_new("--small-out", small_out)
+        if small_out.resolve() == out.resolve():
+            raise BadInput(f"--small-out {small_out}: the same folder as --out; name one beside it")
     _check_trainer(out / "training")
 
     from deploy.training import DetectorTraining, train_detector
@@ -41,12 +47,21 @@ def execute(options: argparse.Namespace) -> int:
 
     progress(f"training for {options.epochs} epochs in {out / 'training'}")
     training = DetectorTraining(data=data, out=out / "training", epochs=options.epochs, seed=options.seed)
-    exported = train_detector(training)
-
-    progress(f"scoring on {SCORED_FRAMES} frames that the training has not seen")
-    _package(exported, out, options, {"imgsz": training.imgsz, "width": training.width})
+    _package(train_detector(training), out, options, training)
     progress(f"model: {out} (use it with --set detector.model={out / 'model.onnx'})")
+    if small_out is not None:
+        small = training.small()
+        progress(
+            f"training its sibling for {small.epochs} epochs on an input of {small.input_hw[1]}x{small.input_hw[0]}"
+        )
+        _package(train_detector(small), small_out, options, small, start=out.resolve().name)
+        progress(f"model: {small_out} (use it with --set detector.fallback.model={small_out / 'model.onnx'})")
     return 0
+
+
+def _check_new(option: str, folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{option} {folder}: exists and is not an empty folder; name a new one")
 
 
 def _check_trainer(folder: Path) -> None:
@@ -64,7 +79,9 @@ def _check_trainer(folder: Path) -> None:
         raise
 
 
-def _package(exported: Path, out: Path, options: argparse.Namespace, settings: dict[str, Any]) -> None:
+def _package(
+    exported: Path, out: Path, options: argparse.Namespace, training: DetectorTraining, start: str | None = None
+) -> None:
     """Score the model through the run time, and write passport, card and licence beside it."""
     from deploy.onnxruntime_backend import OnnxRuntimeBackend
     from deploy.training.packaging import Origin, package_detector
@@ -72,6 +89,7 @@ def _package(exported: Path, out: Path, options: argparse.Namespace, settings: d
     from robot.sim.evaluate_detector import evaluate
     from robot.sim.render import make_renderer
 
+    progress(f"scoring on {SCORED_FRAMES} frames that the training has not seen")
     detector = YoloDetector(OnnxRuntimeBackend(exported), confidence=0.001, iou=0.6)
     renderer = make_renderer()
     try:
@@ -81,11 +99,20 @@ def _package(exported: Path, out: Path, options: argparse.Namespace, settings: d
     progress(", ".join(f"{name} {value:.4g}" for name, value in score.items()))
     useful = all(math.isfinite(value) for value in score.values())
     command = f"eyehand train detector --images {options.images} --epochs {options.epochs} --seed {options.seed}"
+    command += f" --out {shlex.quote(options.out)}"
+    if options.small_out:
+        command += f" --small-out {shlex.quote(options.small_out)}"
     origin = Origin(
         data=f"{options.images} pictures of 640x480 rendered from the simulated cell, seed {options.seed}.",
-        commands=(f"{command} --out {shlex.quote(options.out)}",),
+        commands=(command,),
         seed=options.seed,
-        training={"images": options.images, "epochs": options.epochs, **settings},
+        training={
+            "images": options.images,
+            "epochs": training.epochs,
+            "imgsz": training.imgsz,
+            "width": training.width,
+        },
         status="final" if useful else "It finds nothing yet: train longer, on more images",
+        start=start,
     )
     package_detector(exported, out, {f"varied scenes, {renderer.name}": score} if useful else {}, origin)

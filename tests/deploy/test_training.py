@@ -49,6 +49,7 @@ def model_file(tmp_path: Path) -> Path:
         ({"width": 0.0}, r"width = 0.0: expected in \(0, 1\]"),
         ({"width": 1.5}, "width = 1.5"),
         ({"data": Path("nowhere/data.yaml")}, "training set nowhere/data.yaml does not exist"),
+        ({"weights": Path("nowhere/best.pt")}, "weights nowhere/best.pt do not exist"),
     ],
 )
 def test_options_are_checked(data: Path, tmp_path: Path, values: dict[str, object], message: str) -> None:
@@ -59,6 +60,20 @@ def test_options_are_checked(data: Path, tmp_path: Path, values: dict[str, objec
 @pytest.mark.parametrize(("imgsz", "expected"), [(320, (256, 320)), (640, (480, 640)), (416, (320, 416))])
 def test_input_is_a_rectangle(data: Path, tmp_path: Path, imgsz: int, expected: tuple[int, int]) -> None:
     assert DetectorTraining(data, tmp_path, imgsz=imgsz).input_hw == expected
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(1, 1), (4, 1), (5, 2), (28, 7)])
+def test_the_small_one_goes_on_from_the_best_weights(data: Path, tmp_path: Path, epochs: int, expected: int) -> None:
+    full = DetectorTraining(data, tmp_path / "full", epochs=epochs, width=0.25, seed=3)
+    with pytest.raises(BadInput, match=r"weights .*best\.pt do not exist"):
+        full.small()
+    full.checkpoint.parent.mkdir(parents=True)
+    full.checkpoint.touch()
+    small = full.small()
+    assert (small.weights, small.epochs, small.seed, small.width) == (full.checkpoint, expected, 3, 0.25)
+    assert small.checkpoint != full.checkpoint
+    assert small.input_hw == (160, 192)
+    assert small.learning_rate < full.learning_rate
 
 
 @pytest.mark.parametrize(
@@ -132,7 +147,11 @@ def test_package(model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     card = (folder / "README.md").read_text()
     for text in ("# my-model", "**Interim.**", "| a set | 0 | 0.500 |", "Some data.", "do this", "- epochs: 3"):
         assert text in card
+    assert "From scratch" in card
     assert (folder / "LICENSE").read_text() == "the licence"
+    small = package_detector(model_file, tmp_path / "small", {}, Origin("d", ("c",), 7, {}, start="my-model"))
+    assert small["training"]["start"] == "my-model"
+    assert "from the weights of `my-model`" in (tmp_path / "small" / "README.md").read_text()
 
 
 def brute_force(boxes: np.ndarray, scores: np.ndarray, limit: float) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[DatasetOptions]:
         return options.out / "data.yaml"
 
     def train(options: DetectorTraining) -> Path:
-        options.out.mkdir(parents=True, exist_ok=True)
+        options.checkpoint.parent.mkdir(parents=True)
+        options.checkpoint.touch()
         target = options.out / "model.onnx"
         target.write_bytes(ModelStore().find("tabletop-yolov8n").onnx_path.read_bytes())
         return target
@@ -80,7 +82,8 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[DatasetOptions]:
 
 
 def command(out: Path, **options: Any) -> list[str]:
-    return ["train", "detector", "--out", str(out), *[part for k, v in options.items() for part in (f"--{k}", str(v))]]
+    given = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", str(value))]
+    return ["train", "detector", "--out", str(out), *given]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +109,35 @@ def test_it_leaves_a_model_of_the_store(
     assert (passport["metrics"] != {}) is (status == "final")
     assert passport["training"]["commands"] == [f"eyehand train detector --images 40 --epochs 2 --seed 7 --out {out}"]
     assert json.loads(json.dumps(passport, allow_nan=False)) == passport
+
+
+def test_a_smaller_sibling_of_the_same_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rendered: list[DatasetOptions]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    pytest.importorskip("mujoco")
+    monkeypatch.setattr("robot.sim.evaluate_detector.evaluate", lambda *_args, **_options: SCORE)
+    out, small_out = tmp_path / "mine", tmp_path / "mine-small"
+    assert main(command(out, images=40, epochs=6, small_out=small_out)) == 0
+    assert len(rendered) == 1, "both are trained on one set"
+    full, small = (ModelStore([tmp_path]).find(name).passport["training"] for name in ("mine", "mine-small"))
+    assert full["commands"] == small["commands"]
+    assert small["commands"][0].endswith(f"--out {out} --small-out {small_out}")
+    assert (full["epochs"], full["imgsz"], full.get("start")) == (6, 320, None)
+    assert (small["epochs"], small["imgsz"], small["start"]) == (2, 192, "mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("mine", "the same folder as --out"), ("there", "--small-out .* is not an empty folder")]
+)
+def test_the_siblings_folder_is_checked_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
+) -> None:
+    (tmp_path / "there").touch()
+    assert main(command(tmp_path / "mine", small_out=tmp_path / name)) == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.parametrize(("images", "least", "most"), [(24, 0.5, 0.5), (400, 0.04, 0.2), (4000, 0.04, 0.1)])

@@ -25,7 +25,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / "tiny"
-    assert main(["train", "detector", "--images", "24", "--epochs", "1", "--seed", "3", "--out", str(out)]) == 0
+    command = ["train", "detector", "--images", "24", "--epochs", "1", "--seed", "3", "--out", str(out)]
+    assert main([*command, "--small-out", f"{out}-small"]) == 0
     return out
 
 
@@ -55,6 +56,16 @@ def test_the_run_time_reads_its_output(folder: Path) -> None:
     assert len(found) > 0
     assert found.boxes.min() >= 0
     assert found.boxes.max() <= CAMERA.width
+
+
+def test_its_sibling_takes_less_and_answers_the_same_classes(folder: Path) -> None:
+    small = ModelStore([folder.parent]).find("tiny-small")
+    assert small.passport["training"]["start"] == "tiny"
+    backend = OnnxRuntimeBackend(small.onnx_path)
+    assert backend.io_spec.inputs[0].shape == (1, 3, 160, 192)
+    assert YoloDetector(backend).class_names == CLASS_NAMES
+    weights = [(folder / "training" / part / "run" / "weights" / "best.pt").stat().st_size for part in (".", "small")]
+    assert weights[0] == pytest.approx(weights[1], rel=0.05), "the same network"
 
 
 def test_data_and_training_lie_beside_it(folder: Path) -> None:
