@@ -177,7 +177,7 @@ def measure(frames: int, folder: Path) -> tuple[dict[str, list[int]], list[int],
             state = RobotState(next(ticks), now_ns, joints, np.zeros(6), 1.0)
             item = executor.input_state(state, now_ns)
             command = executor.control(now_ns, chunk, item.sequence)
-            executor.sent(command, now_ns, 0, 0)
+            executor.sent(command, now_ns, 0)
             joints = command.value.setpoint.joints
             now_ns += TICK_NS
         executor.input_frame(frame, stamp_ns)

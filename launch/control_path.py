@@ -78,7 +78,7 @@ class ControlPath:
 
         Args:
             now_ns: Time of the tick [ns].
-            chunk: What to follow. Without one, past its end, or where the ladder says so, the arm decelerates and holds.
+            chunk: What to follow. Without one, past its end, or where the ladder says so, the arm slows down and holds.
             state: The arm's newest state.
             photon_ns: Capture stamp of the photons behind the chunk [ns].
             rung: The ladder's decision.

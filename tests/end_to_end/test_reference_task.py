@@ -113,7 +113,7 @@ def test_the_report_says_where_the_time_went(eyehand: Eyehand, recorded: Recorde
     report = eyehand("report", recorded[0], "--json").json
     assert list(report["stages"]) == STAGES
     for figures in (*report["stages"].values(), report["reaction"], report["command_age"], report["control_period"]):
-        assert set(figures) == LATENCY_KEYS
+        assert set(figures) >= LATENCY_KEYS
         assert figures["n"] > 0
         assert 0 <= figures["p50_ms"] <= figures["p90_ms"] <= figures["p99_ms"] <= figures["max_ms"]
     assert report["stages"]["detect"]["budget_ms"] == 15.0

@@ -36,7 +36,7 @@ class Follower:
         made = []
         for _ in range(ticks):
             state = RobotState(len(self.commands), self.now_ns, self.joints, np.zeros(6), 1.0)
-            made.append(self.path(self.now_ns, chunk, state))
+            made.append(self.path(self.now_ns, chunk, state, self.now_ns if chunk is None else chunk.stamp_ns))
             self.commands.append(made[-1])
             self.joints = made[-1].setpoint.joints
             self.now_ns += TICK_NS

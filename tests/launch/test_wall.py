@@ -12,10 +12,10 @@ pytest.importorskip("onnxruntime", reason="no inference engine is installed: pip
 
 from geometry.camera import Camera
 from launch.config import load_config
-from launch.executor import Executor
+from launch.executor import Executor, as_measured
+from launch.ladder import Ladder
 from launch.ledger import Outcome, Rows, Stage
 from launch.live_cell import LiveCell
-from launch.schedulers.profile import Durations
 from launch.schedulers.wall import RunClock, WallScheduler
 from launch.wiring import build_graph, resolve
 from perception.frame import Frame
@@ -52,11 +52,13 @@ def start(frames: int | None) -> tuple[LiveCell, Executor, WallScheduler, list[R
     clock = RunClock()
     cell = LiveCell(config, clock)
     blocks: list[Rows] = []
-    executor = Executor(build_graph(config), Durations(config.profile))
+    executor = Executor(build_graph(config), as_measured)
+    ladder = Ladder(config.budget, executor.ledger, period_ns=PERIOD_NS)
     sources = cell.sources if frames is None else [StoppingCamera(cell.sources[0], frames)]
     scheduler = WallScheduler(
-        executor, clock, sources, cell.live_arm, PERIOD_NS, 1_300_000_000, lambda rows, _: blocks.append(rows)
-    )
+        executor, ladder, clock, sources, cell.live_arm, PERIOD_NS, 1_300_000_000,
+        lambda rows, _: blocks.append(rows), simulated=True,
+    )  # fmt: skip
     cell.reset(3, clock())
     return cell, executor, scheduler, blocks
 
@@ -103,7 +105,7 @@ def test_a_camera_that_stops_ends_the_run_and_the_arm_holds() -> None:
 def test_a_stage_that_fails_ends_the_run_and_is_in_the_ledger() -> None:
     cell, executor, scheduler, blocks = start(frames=None)
 
-    def broken(_frame: Frame) -> None:
+    def broken(_frame: Frame, _engine: int) -> None:
         raise ArithmeticError("the detector is broken")
 
     told = watched(cell)
@@ -113,7 +115,7 @@ def test_a_stage_that_fails_ends_the_run_and_is_in_the_ledger() -> None:
     cell.close()
     rows = np.concatenate([*blocks, executor.ledger.take()])
     failed = rows[rows["stage"] == Stage.DETECT]
-    assert failed["outcome"].tolist() == [Outcome.ERROR]
+    assert failed["outcome"].tolist() == [Outcome.ERROR] * 3  # as often as the budget allows
     assert told[-1] == "stop"
 
 
