@@ -21,10 +21,12 @@ class Recorder:
         writer: The bag to write.
         blocking: Wait when the worker is behind (virtual clock), or drop and count (wall clock). A run that dropped
             anything cannot be replayed, and says so.
+        images: Whether to write frames; without them hours fit on a disk.
     """
 
-    def __init__(self, writer: BagWriter, *, blocking: bool) -> None:
+    def __init__(self, writer: BagWriter, *, blocking: bool, images: bool = True) -> None:
         self._writer = writer
+        self._images = images
         self._blocking = blocking
         limit = QUEUE_LIMIT if blocking else 64 * QUEUE_LIMIT
         self._queue: queue.Queue[tuple[Callable[[], None], bool] | None] = queue.Queue(limit)
@@ -36,6 +38,8 @@ class Recorder:
 
     def frame(self, frame: Frame, now_ns: int) -> None:
         """Record a frame; on the wall clock at most `QUEUE_LIMIT` wait in memory."""
+        if not self._images:
+            return
         if not self._frames.acquire(blocking=self._blocking):
             self.dropped += 1
             return

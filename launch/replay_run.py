@@ -13,7 +13,7 @@ from launch.config.load import assign
 from launch.config.rig import CameraConfig, SourceConfig
 from launch.executor import Executor
 from launch.ledger import rows_from_bytes
-from launch.recording import CONFIG, END, LEDGER, End, code_sha256, is_run, run_config
+from launch.recording import CONFIG, END, LEDGER, NO_IMAGES, End, code_sha256, is_run, run_config
 from launch.schedulers.profile import Durations
 from launch.schedulers.replay import ReplayScheduler
 from launch.session import Progress, RunResult, peak_memory_mb, versions
@@ -29,12 +29,16 @@ HELD = 64
 
 
 def replay(path: Path, assignments: Sequence[str], progress: Progress) -> tuple[RunResult, Tally, Config]:
-    """Replay a recording.
+    """Replay a recording. Of a run without images nothing is executed, and the outcome says why.
 
     Raises:
         BadInput: If it is not a bag, is cut short, or has no images.
     """
-    with BagReader(path, need_images=True) as reader:
+    with BagReader(path) as reader:
+        if is_run(reader) and not (config := run_config(reader, path)).record.images:
+            outcome = RunResult(path, 0, None, 0, 0, 0, None, extra={"identical": None, "reason": NO_IMAGES})
+            return outcome, Tally(config.budget, virtual=config.clock == "virtual"), config
+        reader.require_images()
         if is_run(reader):
             return _replay_run(reader, path, assignments)
         progress(f"{path}: no run in it, replaying its cameras: {', '.join(reader.cameras)}")

@@ -12,7 +12,7 @@ from launch.executor import Executor
 from launch.ladder import Ladder
 from launch.ledger import Rows
 from launch.recorder import Recorder
-from launch.recording import CONFIG, END, End, code_sha256
+from launch.recording import CONFIG, END, NO_IMAGES, End, code_sha256
 from launch.schedulers.notes import Notes
 from launch.session import Progress, RunResult, finish_run
 from launch.tally import Tally
@@ -32,7 +32,7 @@ class RunFolder:
         writer = BagWriter(path, compression=config.record.compression, epoch_offset_ns=epoch_offset_ns)
         self.config = config
         self.path = path
-        self.recorder = Recorder(writer, blocking=virtual)
+        self.recorder = Recorder(writer, blocking=virtual, images=config.record.images)
         self.tally = Tally(config.budget, virtual=virtual)
         self.details: list[dict[str, Any]] = []
         self.recorder.text(CONFIG, to_yaml(config), 0)
@@ -74,6 +74,8 @@ class RunFolder:
             executor.flush()
             self.on_rows(executor.ledger.take(), now_ns)
             lost = executor.ledger.lost + self.recorder.dropped
+            if not self.config.record.images:
+                notes.add(NO_IMAGES)
             if lost:
                 notes.add(f"{lost} rows or frames could not be recorded: this run cannot be replayed to the same bytes")
             self.recorder.text(END, End(lost, code_sha256()).to_text(), now_ns)

@@ -35,7 +35,7 @@ class RunResult:
     frames: int
     dropped_frames: int
     commands: int
-    replay_hash: str
+    replay_hash: str | None  # None where nothing was executed
     notes: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
     extra: dict[str, Any] = field(default_factory=dict)

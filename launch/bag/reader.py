@@ -70,8 +70,7 @@ class BagReader:
         try:
             self._cameras = {camera.name: camera for camera in find_cameras(self._bag)}
             if need_images or need_depth:
-                for name in self._cameras or (None,):
-                    choose_camera(self._bag, tuple(self._cameras.values()), name, need_depth)
+                self.require_images(need_depth=need_depth)
             self.epoch_offset_ns = self._epoch_offset_ns()
         except BaseException:
             self._bag.close()
@@ -121,6 +120,15 @@ class BagReader:
             BadInput: If there is no such camera.
         """
         return self._about(name).camera
+
+    def require_images(self, *, need_depth: bool = False) -> None:
+        """Refuse a bag without images, or with a camera without usable depth if that is needed.
+
+        Raises:
+            BadInput: Naming what is missing.
+        """
+        for name in self._cameras or (None,):
+            choose_camera(self._bag, tuple(self._cameras.values()), name, need_depth)
 
     def require_depth(self, name: str, remedy: str) -> None:
         """Refuse a camera without usable depth.

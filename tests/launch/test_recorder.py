@@ -88,3 +88,14 @@ def test_on_the_wall_clock_frames_beyond_the_limit_are_dropped_and_counted() -> 
     recorder.close()
     assert recorder.dropped == 40
     assert writer.written == list(range(QUEUE_LIMIT))
+
+
+def test_without_images_frames_are_neither_written_nor_missed() -> None:
+    writer = Writer()
+    recorder = Recorder(writer, blocking=False, images=False)  # type: ignore[arg-type]
+    for number in range(2 * QUEUE_LIMIT):
+        recorder.frame(frame(number), number)
+    recorder.output("tracks", b"row", 0)
+    recorder.close()
+    assert writer.written == [("tracks", b"row")]
+    assert recorder.dropped == 0

@@ -1,7 +1,8 @@
-"""Replays that cannot be: another camera than recorded, a bag without depth, an end that an older program wrote."""
+"""Replays that cannot be: another camera than recorded, no depth, an end that an older program wrote, no images."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 pytest.importorskip("onnxruntime", reason="no inference engine is installed: pip install '.[cpu]'")
 
 from deploy.errors import BadInput
-from launch.bag import BagWriter
+from launch.bag import BagReader, BagWriter
 from launch.cli import main
 from launch.config import load_config, to_yaml
-from launch.recording import CONFIG, END, LEDGER, End
+from launch.recording import CONFIG, END, LEDGER, NO_IMAGES, End
 from launch.replay_run import replay
+from launch.streams import OUTPUTS
 from tests.perception.sources.bag_builders import MS, small_frame
 
 
@@ -96,3 +98,49 @@ def test_an_end_of_an_older_run_is_read(tmp_path: Path) -> None:
     run = write_bag(tmp_path / "run", (CONFIG, config), (END, "lost: 0"), ledger=True)
     outcome, _, _ = replay(run, ["seed=1"], quiet)
     assert outcome.extra["identical"] is None
+
+
+@pytest.fixture(scope="module")
+def run_without_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("mujoco", reason="mujoco is not installed: pip install 'eyehand[sim]'")
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    settings = ("record.images=false", "record.picture_strip=false", "task.timeout_s=0.5")
+    # half a second is too short for the task
+    assert main(["run", "--out", str(folder), *(part for setting in settings for part in ("--set", setting))]) == 1
+    return folder
+
+
+def test_a_run_without_images_says_that_it_cannot_be_replayed(run_without_images: Path) -> None:
+    with BagReader(run_without_images) as reader:
+        assert reader.cameras == ()
+        assert set(OUTPUTS) <= set(reader.streams)
+    notes = json.loads((run_without_images / "summary.json").read_text())["notes"]
+    assert notes[NO_IMAGES] == 1
+
+
+@pytest.mark.parametrize("assignments", [(), ("--set", "record.images=true"), ("--set", "detector.confidence=0.9")])
+def test_a_run_without_images_is_not_compared(
+    run_without_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], assignments: tuple[str, ...]
+) -> None:
+    command = ["replay", str(run_without_images), *assignments]
+    assert main([*command, "--json", "--out", str(tmp_path / "again")]) == 0
+    outcome = json.loads(capsys.readouterr().out)
+    assert (outcome["identical"], outcome["reason"], outcome["replay_hash"]) == (None, NO_IMAGES, None)
+    assert (tmp_path / "again" / "summary.json").is_file()
+    assert main(command) == 0
+    assert "not compared: recorded without images" in capsys.readouterr().err
+
+
+def test_a_run_without_images_has_its_report(run_without_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run_without_images), "--json"]) == 0
+    stages = json.loads(capsys.readouterr().out)["stages"]
+    assert stages["capture"]["n"] >= 3
+    assert stages["send"]["n"] >= 20
+
+
+def test_a_bag_of_a_run_that_lost_its_images_is_refused(tmp_path: Path) -> None:
+    with BagWriter(tmp_path / "run") as writer:
+        writer.write_text(CONFIG, to_yaml(load_config("sim_pick_place")), 0)
+        writer.write_bytes(LEDGER, b"", 0)
+    with pytest.raises(BadInput, match="no images in this bag"):
+        replay(tmp_path / "run", [], quiet)
