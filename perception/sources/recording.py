@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from geometry.camera import Camera
 from perception.frame import Frame
@@ -14,6 +15,8 @@ from perception.sources.bag_cameras import BagCamera, choose_camera, find_camera
 from perception.sources.bag_file import BagFile
 from perception.sources.bag_frames import FrameAssembler
 from perception.sources.pacing import Pacer
+
+_LONE_FRAME_NS: Final = 33_333_333  # a bag of one frame does not say how often it came
 
 
 class RecordingSource:
@@ -26,7 +29,7 @@ class RecordingSource:
         path: Run folder, rosbag2 folder, `.mcap`, `.db3` or `.bag`.
         camera: Name of the camera in the bag; needed where there are several.
         name: Name that frames carry; the camera's if None.
-        loop: Start again at the end; stamps and numbers go on without a step back.
+        loop: Start again at the end; stamps and numbers go on as if the next frame came one period after the last.
         need_depth: Refuse a camera without usable depth.
         allow_incomplete: Read what a crash left of a run.
         pace: Deliver the frames at the pace of the recording with times on the run clock, as a camera would.
@@ -123,10 +126,11 @@ class RecordingSource:
         self._unpaired = assembler.unpaired
 
     def _rewind(self) -> None:
-        """Continue after the last frame with the period of the last two."""
+        """Continue after the last frame with the period of the last two, also where frames are missing between them."""
         assert self._first is not None
         last, before = self._recent[-1], self._recent[0]
-        period_ns = max(1, last.stamp_ns - before.stamp_ns)
+        frames = last.sequence - before.sequence
+        period_ns = max(1, (last.stamp_ns - before.stamp_ns) // frames) if frames > 0 else _LONE_FRAME_NS
         self._sequence_shift += last.sequence - self._first.sequence + 1
         self._stamp_shift_ns += last.stamp_ns - self._first.stamp_ns + period_ns
         self._frames = self._iterate()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import itertools
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +65,59 @@ def test_one_camera_of_two(tmp_path: Path, camera: str, expected: list[int]) -> 
         RecordingSource(run, "top")
 
 
-def test_looping_goes_on_without_a_step_back(tmp_path: Path) -> None:
-    source = RecordingSource(run_with(tmp_path / "run", [small_frame(k) for k in (5, 6, 7)]), loop=True)
-    frames = [source.read() for _ in range(8)]
-    assert [f.sequence for f in frames if f] == list(range(5, 13))
-    assert np.diff([f.stamp_ns for f in frames if f]).tolist() == [33 * MS] * 7
-    assert np.diff([f.received_ns for f in frames if f]).tolist() == [33 * MS] * 7
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ((5, 6, 7), [5, 6, 7, 8, 9, 10, 11, 12]),
+        ((5, 6, 8), [5, 6, 8, 9, 10, 12, 13, 14]),
+        ((5, 7, 8), [5, 7, 8, 9, 11, 12, 13, 15]),
+    ],
+)
+def test_looping_goes_on_one_period_after_the_last_frame(
+    tmp_path: Path, recorded: tuple[int, ...], expected: list[int]
+) -> None:
+    source = RecordingSource(run_with(tmp_path / "run", [small_frame(k) for k in recorded]), loop=True)
+    frames = [source.read() for _ in expected]
+    assert [f.sequence for f in frames if f] == expected
+    for stamps in ([f.stamp_ns for f in frames if f], [f.received_ns for f in frames if f]):
+        assert np.diff(stamps).tolist() == (33 * MS * np.diff(expected)).tolist()
 
 
-def test_a_single_frame_can_loop(tmp_path: Path) -> None:
+def test_looping_keeps_the_pictures_and_their_pace(tmp_path: Path) -> None:
+    now_ns = [0]
+    frames = [small_frame(k) for k in (5, 6)]
+    run = run_with(tmp_path / "run", frames)
+    source = RecordingSource(run, loop=True, pace=True, clock=lambda: now_ns[0])
+    for turn in range(6):
+        now_ns[0] = turn * 33 * MS
+        frame = source.read()
+        assert frame is not None
+        assert frame.received_ns == now_ns[0]
+        assert np.array_equal(frame.color, frames[turn % 2].color)
+
+
+def test_a_single_frame_loops_like_a_camera(tmp_path: Path) -> None:
     source = RecordingSource(run_with(tmp_path / "run", [small_frame(5)]), loop=True)
-    stamps = [frame.stamp_ns for frame in (source.read(), source.read(), source.read()) if frame]
-    assert len(set(stamps)) == 3
+    frames = [source.read() for _ in range(3)]
+    assert [f.sequence for f in frames if f] == [5, 6, 7]
+    assert np.diff([f.stamp_ns for f in frames if f]) == pytest.approx(1e9 / 30, rel=1e-6)
+
+
+def test_looping_forever_takes_no_more_memory(tmp_path: Path) -> None:
+    source = RecordingSource(run_with(tmp_path / "run", [small_frame(k) for k in range(8)]), loop=True)
+
+    def held(frames: int) -> int:
+        for _ in range(frames):
+            assert source.read() is not None
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = held(80)
+        assert held(800) - before < 50_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_another_name(tmp_path: Path) -> None:
