@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from deploy.errors import BadInput
+from deploy.histogram import checked, nearest_rank
+from deploy.misses import NS_PER_MS, Misses
 
-NS_PER_MS = 1e6
+P999_SAMPLES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +25,22 @@ class StageLatency:
         p50_ms: Median [ms].
         p90_ms: 90th percentile [ms].
         p99_ms: 99th percentile [ms].
+        p999_ms: 99.9th percentile [ms]; None for fewer than 10,000 durations, of which too few are above it.
         max_ms: Largest [ms].
         budget_ms: What the stage may take [ms]; None if nothing was agreed.
         misses: How many durations were above the budget.
+        longest_miss_run: Most misses that came one after the other.
     """
 
     n: int
     p50_ms: float
     p90_ms: float
     p99_ms: float
+    p999_ms: float | None
     max_ms: float
     budget_ms: float | None
     misses: int
+    longest_miss_run: int
 
     @property
     def within_budget(self) -> bool:
@@ -48,30 +53,46 @@ class StageLatency:
 
 
 def summarize(durations_ns: npt.ArrayLike, budget_ms: float | None = None) -> StageLatency:
-    """Summarize the durations of a stage.
+    """Summarize the durations of a stage, exactly.
 
     Args:
-        durations_ns: Shape (N,), integers [ns], N may be 0.
+        durations_ns: Shape (N,), integers in the order of time [ns], N may be 0.
         budget_ms: Limit above which a duration is a miss [ms].
 
     Raises:
         BadInput: If a duration is negative, or the budget is not positive.
 
     Example:
-        >>> summarize([1_000_000, 3_000_000, 2_000_000], budget_ms=2.5)
-        StageLatency(n=3, p50_ms=2.0, p90_ms=3.0, p99_ms=3.0, max_ms=3.0, budget_ms=2.5, misses=1)
+        >>> found = summarize([1_000_000, 3_000_000, 2_000_000], budget_ms=2.5)
+        >>> found.p50_ms, found.p99_ms, found.p999_ms, found.misses
+        (2.0, 3.0, None, 1)
     """
-    if budget_ms is not None and not (math.isfinite(budget_ms) and budget_ms > 0.0):
-        raise BadInput(f"budget {budget_ms} ms: expected > 0; leave it out for a stage without one")
-    ordered = np.sort(np.asarray(durations_ns, dtype=np.int64).ravel())
-    count = len(ordered)
-    if not count:
-        return StageLatency(0, 0.0, 0.0, 0.0, 0.0, budget_ms, 0)
-    if ordered[0] < 0:
-        raise BadInput(f"duration {ordered[0]} ns: expected >= 0; take both stamps from the same monotonic clock")
+    misses, durations = Misses(budget_ms), checked(durations_ns)
+    misses.add(durations)
+    ordered = np.sort(durations)
+    return figures(len(ordered), lambda rank: int(ordered[rank - 1]), misses)
 
-    def rank(percent: int) -> float:
-        return float(ordered[-(-percent * count // 100) - 1]) / NS_PER_MS
 
-    misses = 0 if budget_ms is None else int(np.count_nonzero(ordered > budget_ms * NS_PER_MS))
-    return StageLatency(count, rank(50), rank(90), rank(99), float(ordered[-1]) / NS_PER_MS, budget_ms, misses)
+def figures(count: int, at_rank: Callable[[int], int], misses: Misses) -> StageLatency:
+    """The figures of ordered durations.
+
+    Args:
+        count: How many there are.
+        at_rank: The duration at a rank from 1, the smallest, to `count` [ns].
+        misses: What was counted while they came.
+    """
+
+    def quantile(quantile: float) -> float:
+        return at_rank(nearest_rank(count, quantile)) / NS_PER_MS if count else 0.0
+
+    return StageLatency(
+        n=count,
+        p50_ms=quantile(0.5),
+        p90_ms=quantile(0.9),
+        p99_ms=quantile(0.99),
+        p999_ms=quantile(0.999) if count >= P999_SAMPLES else None,
+        max_ms=quantile(1.0),
+        budget_ms=misses.budget_ms,
+        misses=misses.count,
+        longest_miss_run=misses.longest,
+    )
