@@ -26,8 +26,8 @@ class LatencySeries:
 
     Args:
         budget_ms: Limit above which a duration is a miss [ms].
-        expected_interval_ns: Time from one duration to the next when all is well [ns]; None if there is no such rate,
-            then nothing can be corrected.
+        expected_interval_ns: Time from one duration to the next when all is well [ns]. None, and nothing is corrected,
+            if there is no such rate, or if a long duration keeps no other from being measured: an age does not.
 
     Raises:
         BadInput: If the budget or the interval is not positive.
