@@ -36,6 +36,11 @@ class Recorder:
         self._thread = threading.Thread(target=self._work, name="eyehand-recorder", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Things that were handed over and are not written yet."""
+        return self._queue.qsize()
+
     def frame(self, frame: Frame, now_ns: int) -> None:
         """Record a frame; on the wall clock at most `QUEUE_LIMIT` wait in memory."""
         if not self._images:
