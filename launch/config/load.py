@@ -18,6 +18,7 @@ from launch.config.tree import Config
 PACKAGED = Path(__file__).resolve().parents[1] / "configs"
 REFERENCES = {"rig": "rigs", "budget": "budgets", "profile": "profiles"}
 MEASURED = "measured"
+WIDTH = 110
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -63,7 +64,8 @@ def load_profile(name: str) -> ProfileConfig:
 
 def to_yaml(config: BaseModel) -> str:
     """The tree as YAML that `from_yaml` reads back to an equal tree."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    tree = config.model_dump(mode="json")
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDTH)
 
 
 def from_yaml(text: str, origin: str) -> Config:
@@ -162,3 +164,15 @@ def _assign(tree: dict[str, Any], assignment: str, *, references_only: bool) -> 
             node[part] = {}
         node = node[place]
     return True
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML in which numbers stand in a row: the quantiles of a profile would fill the page."""
+
+
+def _list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
+    in_a_row = all(isinstance(value, int | float) for value in values)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=in_a_row)
+
+
+_Dumper.add_representer(list, _list)

@@ -78,11 +78,12 @@ def write(path: Path, text: str) -> Path:
         ("rig.cameras.0.name=Wrist", "rig.cameras.0.name: expected text that matches ^[a-z][a-z0-9_]*$, found 'Wrist'"),
         ("budget.stages_ms.detct=3", "budget.stages_ms.detct: no such stage; there are capture, detect,"),
         ("profile.stages.fly={constant_ms: 3}", "profile.stages.fly: no such stage; there are capture, detect,"),
+        ("profile.add_ms.fly=3", "--set profile.add_ms.fly: no such stage; there are capture, detect,"),
         # shapes
         ("name=5", "--set name: expected text, found 5"),
         ("detector=5", "--set detector: expected keys with values: type, model, backend,"),
         ("detector=", "--set detector: expected keys with values: type, model, backend,"),
-        ("profile.stages.detect=3", "profile.stages.detect: expected keys with values: constant_ms, found 3"),
+        ("profile.stages.detect=3", "profile.stages.detect: expected keys with values: constant_ms, normal_ms, "),
         ("detector.confidence.x=3", "detector.confidence: expected a plain number, found keys with values"),
         ("rig.cameras=5", "--set rig.cameras: expected a list, found 5"),
         ("rig.cameras=[]", "--set rig.cameras: expected at least 1 value, found 0"),
@@ -134,6 +135,47 @@ def write(path: Path, text: str) -> Path:
         ),
         ("budget.control_tick_ms=2", "budget.control_tick_ms: unknown key"),
         ("localize.require_depth=perhaps", "localize.require_depth: expected true or false, found 'perhaps'"),
+        # latency profiles
+        (
+            "profile.stages.detect={}",
+            "profile.stages.detect: expected one of constant_ms, normal_ms, lognormal_ms, empirical_ms, found none",
+        ),
+        (
+            "profile.stages.detect.lognormal_ms={p50: 10, p99: 20}",
+            "and lognormal_ms; replace the stage as a whole: --set 'profile.stages.detect={lognormal_ms: {p50:",
+        ),
+        (
+            f"profile.stages.plan.empirical_ms=[{'1, ' * 30}2]",
+            "replace the stage as a whole: --set 'profile.stages.plan={empirical_ms: ...}'",
+        ),
+        (
+            "profile.stages.detect={lognormal_ms: {p50: 20, p99: 10}}",
+            "--set profile.stages.detect.lognormal_ms.p99: 10 is less than p50, 20",
+        ),
+        (
+            "profile.stages.detect={lognormal_ms: {p50: 20}}",
+            "--set profile.stages.detect.lognormal_ms.p99: missing",
+        ),
+        (
+            "profile.stages.detect={lognormal_ms: {p50: 0, p99: 10}}",
+            "profile.stages.detect.lognormal_ms.p50: expected > 0 in milliseconds, found 0",
+        ),
+        (
+            "profile.stages.detect={normal_ms: {mean: 20, sd: 0}}",
+            "profile.stages.detect.normal_ms.sd: expected > 0 in milliseconds, found 0",
+        ),
+        (
+            "profile.stages.detect={empirical_ms: [1, 3, 2]}",
+            "--set profile.stages.detect.empirical_ms.2: 2 comes after 3; expected quantiles from the least",
+        ),
+        (
+            "profile.stages.detect={empirical_ms: [5]}",
+            "--set profile.stages.detect.empirical_ms: expected at least 2 values, found 1",
+        ),
+        ("profile.stages.detect.constant_ms=-1", "detect.constant_ms: expected >= 0 in milliseconds, found -1"),
+        ("profile.stages.detect.constant_ms=60001", "constant_ms: expected <= 60000 in milliseconds, found 60001"),
+        ("profile.stages.detect.source=5", "--set profile.stages.detect.source: expected text, found 5"),
+        ("profile.stages.detect.constant_s=1", "unknown key; did you mean constant_ms? mind the unit"),
         # assignments themselves
         ("detector.confidence", "--set 'detector.confidence': expected key.path=value, for example"),
         ("=3", "--set '=3': expected key.path=value, for example"),
@@ -214,7 +256,11 @@ def test_packaged_configurations_are_valid(name: str) -> None:
 
 @pytest.mark.parametrize("path", sorted((PACKAGED / "profiles").glob("*.yaml")), ids=lambda path: path.stem)
 def test_packaged_profiles_are_complete(path: Path) -> None:
-    assert set(load_profile(path.stem).stages) == set(STAGES)
+    profile = load_profile(path.stem)
+    assert set(profile.stages) >= set(STAGES)
+    assert profile.name == path.stem
+    assert profile.source
+    assert all(delay.source for delay in profile.stages.values())
 
 
 def test_stages_are_the_ledgers() -> None:
@@ -223,7 +269,17 @@ def test_stages_are_the_ledgers() -> None:
 
 @pytest.mark.parametrize("name", PACKAGED_CONFIGS)
 @pytest.mark.parametrize(
-    "assignments", [(), ("profile=measured", "task=", "detector.threads=2", "policy.options.a={b: [1, x]}")]
+    "assignments",
+    [
+        (),
+        ("profile=measured", "task=", "detector.threads=2", "policy.options.a={b: [1, x]}"),
+        (
+            "profile.stages.detect={empirical_ms: [0.001, 0.1], source: 'run: a'}",
+            "profile.stages.plan={lognormal_ms: {p50: 9, p99: 12}}",
+            "profile.stages.detect_fallback={normal_ms: {mean: 9, sd: 1}}",
+            "profile.add_ms.detect=-0.5",
+        ),
+    ],
 )
 def test_round_trip(name: str, assignments: tuple[str, ...]) -> None:
     config = load_config(name, assignments)
@@ -301,6 +357,12 @@ def value_at(config: Config, path: str) -> object:
         # a reference is followed first, wherever it stands, so that a key of it can be set
         (["budget.reaction_ms=80", "budget=orin_agx"], "budget.reaction_ms", 80.0),
         (["budget={name: own, reaction_ms: 9}"], "budget.stages_ms", {}),
+        (["profile.add_ms.detect=40"], "profile.add_ms", {"detect": 40.0}),
+        (["profile.stages.detect={lognormal_ms: {p50: 9, p99: 12}}"], "profile.stages.detect.lognormal_ms.p99", 12.0),
+        (["profile.stages.detect={normal_ms: {mean: 9, sd: 1}}"], "profile.stages.detect.constant_ms", None),
+        (["profile.stages.detect_fallback={constant_ms: 5}"], "profile.stages.detect_fallback.constant_ms", 5.0),
+        (["profile.stages.detect.constant_ms=", "profile.stages.detect.empirical_ms=[1, 2]"],
+         "profile.stages.detect.empirical_ms", (1.0, 2.0)),
     ],
 )  # fmt: skip
 def test_assignments(assignments: list[str], path: str, expected: object) -> None:
