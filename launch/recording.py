@@ -17,7 +17,7 @@ from launch.config import Config
 from launch.config.load import from_yaml
 from launch.ledger import Rows, rows_from_bytes
 
-LEDGER, CONFIG, END = "ledger", "config", "end"
+LEDGER, CONFIG, END, FACTS = "ledger", "config", "end", "facts"
 NO_IMAGES: Final = "recorded without images (record.images: false): this run cannot be replayed"
 PACKAGES: Final = ("geometry", "deploy", "perception", "tracking", "policy", "robot", "launch")
 

@@ -14,6 +14,7 @@ from launch.config.rig import CameraConfig, SourceConfig
 from launch.executor import Executor
 from launch.ledger import rows_from_bytes
 from launch.recording import CONFIG, END, LEDGER, NO_IMAGES, End, code_sha256, is_run, run_config
+from launch.report import RunAccount
 from launch.schedulers.profile import Durations
 from launch.schedulers.replay import ReplayScheduler
 from launch.session import Progress, RunResult, peak_memory_mb, versions
@@ -28,7 +29,7 @@ PERCEPTION = "perception"
 HELD = 64
 
 
-def replay(path: Path, assignments: Sequence[str], progress: Progress) -> tuple[RunResult, Tally, Config]:
+def replay(path: Path, assignments: Sequence[str], progress: Progress) -> tuple[RunResult, RunAccount]:
     """Replay a recording. Of a run without images nothing is executed, and the outcome says why.
 
     Raises:
@@ -37,7 +38,7 @@ def replay(path: Path, assignments: Sequence[str], progress: Progress) -> tuple[
     with BagReader(path) as reader:
         if is_run(reader) and not (config := run_config(reader, path)).record.images:
             outcome = RunResult(path, 0, None, 0, 0, 0, None, extra={"identical": None, "reason": NO_IMAGES})
-            return outcome, Tally(config.budget, virtual=config.clock == "virtual"), config
+            return outcome, RunAccount(config, Tally.of(config))
         reader.require_images()
         if is_run(reader):
             return _replay_run(reader, path, assignments)
@@ -45,7 +46,7 @@ def replay(path: Path, assignments: Sequence[str], progress: Progress) -> tuple[
         return _replay_cameras(reader, path, assignments)
 
 
-def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tuple[RunResult, Tally, Config]:
+def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tuple[RunResult, RunAccount]:
     recorded = run_config(reader, path)
     changed = assign(recorded, assignments, str(path))
     _same_hardware(recorded, changed, path)
@@ -53,7 +54,7 @@ def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tu
     scheduler = ReplayScheduler(build_graph(config))
     executor = Executor(scheduler.graph, scheduler.timing, scheduler, keep=HELD)
     scheduler.attach(executor)
-    tally = Tally(config.budget, virtual=config.clock == "virtual")
+    tally = Tally.of(config)
     end: End | None = None
     for record in reader.records(streams=("joint_states", LEDGER, END, *OUTPUTS)):
         value = record.value
@@ -83,7 +84,7 @@ def _replay_run(reader: BagReader, path: Path, assignments: Sequence[str]) -> tu
         executor.hash.hexdigest(),
         extra=extra,
     )
-    return outcome, tally, config
+    return outcome, RunAccount(config, tally)
 
 
 def _same_hardware(recorded: Config, changed: Config, path: Path) -> None:
@@ -122,7 +123,7 @@ def _models(config: Config) -> list[tuple[str, str | None]]:
     return [(used.model, used.sha256) for used in (chosen, chosen.fallback) if used is not None]
 
 
-def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -> tuple[RunResult, Tally, Config]:
+def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -> tuple[RunResult, RunAccount]:
     """Detect, localize and track each frame of a bag in log order, in the camera's frame unless `rig` places it."""
     config = resolve(_camera_config(reader, path, assignments))
     known = {camera.name: camera for camera in config.rig.cameras}
@@ -136,7 +137,7 @@ def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -
             reader.require_depth(camera.name, "--set localize.require_depth=false to detect without places")
     graph = build_graph(config, cameras)
     executor = Executor(graph, Durations(config.profile, seed=config.seed))
-    tally = Tally(config.budget, virtual=True)
+    tally = Tally.of(config)
     now_ns = 0
     executor.episode(0, now_ns)
     for record in reader.records([camera.name for camera in cameras], ("joint_states",)):
@@ -156,7 +157,7 @@ def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -
         path, 0, None, tally.frames, tally.dropped_frames, 0, executor.hash.hexdigest(),
         extra={"identical": None, "reason": reason},
     )  # fmt: skip
-    return outcome, tally, config
+    return outcome, RunAccount(config, tally)
 
 
 def _camera_config(reader: BagReader, path: Path, assignments: Sequence[str]) -> Config:
@@ -173,11 +174,11 @@ def _camera_config(reader: BagReader, path: Path, assignments: Sequence[str]) ->
     return config.model_copy(update={"rig": config.rig.model_copy(update={"cameras": cameras})})
 
 
-def save(outcome: RunResult, tally: Tally, config: Config, folder: Path) -> None:
+def save(outcome: RunResult, account: RunAccount, folder: Path) -> None:
     """Leave the replay's summary and configuration in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+    (folder / "config.yaml").write_text(to_yaml(account.config), encoding="utf-8")
     summary = {
-        **outcome.to_dict(), "latency": tally.report(), "peak_memory_mb": peak_memory_mb(), "versions": versions(),
+        **outcome.to_dict(), "latency": account.document(), "peak_memory_mb": peak_memory_mb(), "versions": versions(),
     }  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from launch.executor import Executor
 from launch.ladder import Ladder
 from launch.ledger import Rows
 from launch.recorder import Recorder
-from launch.recording import CONFIG, END, NO_IMAGES, End, code_sha256
+from launch.recording import CONFIG, END, FACTS, NO_IMAGES, End, code_sha256
+from launch.report import RunAccount
 from launch.schedulers.notes import Notes
 from launch.session import Progress, RunResult, finish_run
 from launch.tally import Tally
@@ -33,8 +35,9 @@ class RunFolder:
         self.config = config
         self.path = path
         self.recorder = Recorder(writer, blocking=virtual, images=config.record.images)
-        self.tally = Tally(config.budget, virtual=virtual)
+        self.account = RunAccount(config, Tally.of(config))
         self.details: list[dict[str, Any]] = []
+        self._facts: Callable[[], dict[str, Any]] | None = None
         self.recorder.text(CONFIG, to_yaml(config), 0)
 
     def ladder(self, executor: Executor, on_stop: Callable[[str], None]) -> Ladder:
@@ -44,9 +47,16 @@ class RunFolder:
             period_ns=round(1e9 / self.config.control.rate_hz), on_stop=on_stop,
         )  # fmt: skip
 
+    def tell(self, facts: Callable[[], dict[str, Any]]) -> None:
+        """Have the run's machine and engines recorded; `facts` is called once, when the loops are under way."""
+        self._facts = facts
+
     def on_rows(self, rows: Rows, now_ns: int) -> None:
         """Take a block of the ledger."""
-        self.tally.add(rows)
+        if self._facts is not None:
+            self.account.facts, self._facts = self._facts(), None
+            self.recorder.text(FACTS, json.dumps(self.account.facts), now_ns)
+        self.account.tally.add(rows)
         self.recorder.rows(rows, now_ns)
 
     def episode(self, detail: dict[str, Any], progress: Progress) -> None:
@@ -73,7 +83,7 @@ class RunFolder:
         try:
             executor.flush()
             self.on_rows(executor.ledger.take(), now_ns)
-            lost = executor.ledger.lost + self.recorder.dropped
+            lost = self.account.lost_rows = executor.ledger.lost + self.recorder.dropped
             if not self.config.record.images:
                 notes.add(NO_IMAGES)
             if lost:
@@ -82,9 +92,11 @@ class RunFolder:
         finally:
             self.recorder.close()
         successes = sum(bool(detail["success"]) for detail in self.details) if judged else None
+        tally = self.account.tally
         result = RunResult(
-            self.path, len(self.details), successes, self.tally.frames, self.tally.dropped_frames, self.tally.commands,
+            self.path, len(self.details), successes, tally.frames, tally.dropped_frames, tally.commands,
             executor.hash.hexdigest(), notes=notes.counts(), interrupted=interrupted,
+            safe_stop=tally.latched.sentence if tally.latched is not None else None,
         )  # fmt: skip
-        finish_run(self.path, self.config, result, self.tally, self.details)
+        finish_run(self.path, result, self.account, self.details)
         return result

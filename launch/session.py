@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import BadInput
-from launch.config import Config, to_yaml
-from launch.tally import Tally
+from launch.config import to_yaml
+from launch.report import RunAccount
 
 Progress = Callable[[str], None]
 PACKAGES = (
@@ -38,6 +38,7 @@ class RunResult:
     replay_hash: str | None  # None where nothing was executed
     notes: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
+    safe_stop: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,6 +53,7 @@ class RunResult:
             "dropped_frames": self.dropped_frames,
             "commands": self.commands,
             "replay_hash": self.replay_hash,
+            "safe_stop": self.safe_stop,
             **self.extra,
         }
 
@@ -77,17 +79,16 @@ def new_run_dir(out: str | None, name: str) -> Path:
     return path
 
 
-def finish_run(
-    run_dir: Path, config: Config, result: RunResult, tally: Tally, detail: Sequence[dict[str, Any]] = ()
-) -> None:
+def finish_run(run_dir: Path, result: RunResult, account: RunAccount, detail: Sequence[dict[str, Any]] = ()) -> None:
     """Write the resolved configuration and the summary beside the bag."""
+    config = account.config
     (run_dir / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     summary = {
         **result.to_dict(),
         "clock": config.clock,
         "profile": config.profile.name,
-        "latency": tally.report(),
-        "latency_modelled": tally.report(modelled=True) if config.clock == "virtual" else None,
+        "latency": account.document(),
+        "latency_modelled": account.document(modelled=True) if config.clock == "virtual" else None,
         "notes": result.notes,
         "episodes_detail": list(detail),
         "peak_memory_mb": peak_memory_mb(),

@@ -12,12 +12,12 @@ from launch.config import Config
 from launch.executor import Executor
 from launch.interruption import Interruption
 from launch.picture_strip import PictureStrip
+from launch.report import RunAccount
 from launch.run_folder import RunFolder
 from launch.schedulers.profile import Durations
 from launch.schedulers.virtual import SimulatedCamera, VirtualCamera, VirtualScheduler
 from launch.session import Progress, RunResult
 from launch.sim_cell import SimCell
-from launch.tally import Tally
 from launch.wiring import build_graph
 
 
@@ -26,7 +26,7 @@ def episode_seed(seed: int, episode: int) -> int:
     return int(np.random.SeedSequence([seed, episode]).generate_state(1)[0])
 
 
-def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, Tally, Config]:
+def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, RunAccount]:
     """Run all episodes and leave a complete run folder, also when interrupted.
 
     Raises:
@@ -75,4 +75,4 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
             result = folder.finish(
                 executor, scheduler.now_ns, scheduler.notes, judged=True, interrupted=interruption.requested
             )
-    return result, folder.tally, config
+    return result, folder.account

@@ -12,18 +12,18 @@ from launch.executor import Executor, as_measured
 from launch.interruption import Interruption
 from launch.live_cell import LiveCell
 from launch.operator_desk import OperatorDesk
+from launch.report import RunAccount
 from launch.run_folder import RunFolder
 from launch.schedulers.wall import RunClock, WallScheduler
 from launch.session import Progress, RunResult
 from launch.sources import open_source
-from launch.tally import Tally
 from launch.virtual_run import episode_seed
 from launch.wiring import build_graph
 from perception.source import Source
 from robot.arm import Arm
 
 
-def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, Tally, Config]:
+def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, RunAccount]:
     """Run in real time and leave a complete run folder, also when interrupted or when a camera stops."""
     clock = RunClock()
     timeout_ns = round(config.task.timeout_s * 1e9) if config.task is not None else None
@@ -74,7 +74,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, T
             result = folder.finish(
                 executor, clock(), scheduler.notes, judged=cell is not None, interrupted=interruption.requested
             )
-    return result, folder.tally, config
+    return result, folder.account
 
 
 def _connect(config: Config, stack: ExitStack) -> Arm | None:

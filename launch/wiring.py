@@ -47,12 +47,13 @@ def resolve(config: Config) -> Config:
     return config
 
 
-def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None) -> Graph:
+def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None, *, open_loop: bool = False) -> Graph:
     """Build the stages of a run.
 
     Args:
         config: Resolved configuration.
         cameras: The cameras to serve; those of the rig by default.
+        open_loop: The arm does not do what it is sent: the governor does not hold that against it.
     """
     cameras = tuple(config.rig.cameras if cameras is None else cameras)
     detector, fingerprint = build_detector(config, config.detector.model)
@@ -77,7 +78,7 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None) -
                 f"it knows {', '.join(detector.class_names)}"
             )
         plan = PlanStage(build_policy(config), arm, config.policy.object_class)
-        control = build_control(config, arm)
+        control = build_control(config, arm, open_loop=open_loop)
     return Graph([camera.name for camera in cameras], detector, locate, tracker, plan, control, fingerprints, fallback)
 
 
@@ -112,10 +113,12 @@ def build_policy(config: Config) -> Policy:
     return policy
 
 
-def build_control(config: Config, arm: Kinematics) -> ControlPath:
+def build_control(config: Config, arm: Kinematics, *, open_loop: bool = False) -> ControlPath:
     """Make the control path: the trajectory stays clear of the governor's limits."""
     period_s = 1.0 / config.control.rate_hz
     limits = governor_limits(config.governor)
+    if open_loop:
+        limits = replace(limits, following_rad=float("inf"))
     trajectory = JointTrajectory(limits.joints.scaled(config.control.limit_scale))
     return ControlPath(arm, trajectory, SafetyGovernor(limits, arm, period_s), round(1e9 * period_s))
 

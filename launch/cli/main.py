@@ -48,7 +48,25 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--modelled", action="store_true", help="stage durations of the latency profile, not the measured ones"
     )
+    report.add_argument("--html", metavar="FILE", help="write a page for the browser")
+    report.add_argument("--trace", metavar="FILE", help="write a trace for ui.perfetto.dev (.json or .json.gz)")
+    report.add_argument("--profile-out", metavar="FILE", help="write a latency profile made of what was measured")
+    report.add_argument("--fail-on-miss", action="store_true", help="exit 1 when the budget's contract was broken")
     report.add_argument("--json", action="store_true", help="print one JSON object")
+
+    what_if = commands.add_parser(
+        "what-if", help="run a recorded run again under another machine's timing, and compare", epilog=EPILOG
+    )
+    what_if.add_argument("run", metavar="RUN", help="run folder")
+    what_if.add_argument("--profile", metavar="NAME", help="latency profile: a name or a file (default: the run's own)")
+    what_if.add_argument(
+        "--add", action="append", default=[], metavar="STAGE=TIME", dest="additions",
+        help="add to a stage's duration, for example detect=40ms; may be repeated",
+    )  # fmt: skip
+    _output(what_if, "folder of the new run (default: kept nowhere)")
+
+    reset = commands.add_parser("reset", help="let go of a latched safe stop, once its cause is gone", epilog=EPILOG)
+    reset.add_argument("run", metavar="RUN", help="folder of the run that is going on")
 
     record = commands.add_parser(
         "record", help="record the cameras of a configuration to a bag, without an arm", epilog=EPILOG
@@ -134,6 +152,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         from launch.cli import replay as command  # type: ignore[no-redef]
     elif options.command == "report":
         from launch.cli import report as command  # type: ignore[no-redef]
+    elif options.command == "what-if":
+        from launch.cli import what_if as command  # type: ignore[no-redef]
+    elif options.command == "reset":
+        from launch.cli import reset as command  # type: ignore[no-redef]
     elif options.command == "record":
         from launch.cli import record as command  # type: ignore[no-redef]
     elif options.command == "validate":

@@ -14,13 +14,13 @@ from launch.session import new_run_dir
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     folder = new_run_dir(options.out, "replay") if options.out is not None else None
-    outcome, tally, config = replay(Path(options.recording), options.assignments, progress)
+    outcome, account = replay(Path(options.recording), options.assignments, progress)
     if folder is not None:
-        save(outcome, tally, config, folder)
+        save(outcome, account, folder)
     if options.json:
         result(outcome.to_dict())
     else:
-        show_run(outcome, tally, config)
+        show_run(outcome, account)
         identical = outcome.extra["identical"]
         verdict = {True: "identical to the recorded run", False: "NOT identical to the recorded run"}
         progress(

@@ -1,4 +1,4 @@
-"""`eyehand report`: where the milliseconds of a run went."""
+"""`eyehand report`: where the milliseconds of a run went, in four views of one ledger."""
 
 from __future__ import annotations
 
@@ -6,58 +6,98 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
-from deploy.errors import BadInput
 from deploy.latency_table import latency_table
-from launch.bag import BagReader
-from launch.cli.say import result
-from launch.config import Config
-from launch.recording import is_run, ledger_blocks, run_config
+from launch.cli.say import progress, result
+from launch.contract import Clause
+from launch.ledger import Rung
+from launch.report import PATH_FIGURES, RunAccount, read_account
 from launch.session import RunResult
-from launch.tally import Tally
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     path = Path(options.run)
-    with BagReader(path) as reader:
-        if not is_run(reader):
-            raise BadInput(f"{path}: no run in it, a bag of images; a report needs a run folder of `eyehand run`")
-        config = run_config(reader, path)
-        tally = Tally(config.budget, virtual=config.clock == "virtual")
-        for rows in ledger_blocks(reader):
-            tally.add(rows)
+    account, rows = read_account(path)
+    if options.html is not None:
+        from launch.report_page import write_page
+
+        write_page(account, rows, Path(options.html), title=path.name, modelled=options.modelled)
+        progress(f"page: {options.html}")
+    if options.trace is not None:
+        from launch.trace import write_trace
+
+        cameras = [camera.name for camera in account.config.rig.cameras]
+        write_trace(rows, Path(options.trace), title=path.name, budget=account.config.budget, cameras=cameras)
+        progress(f"trace: {options.trace} (open it at ui.perfetto.dev)")
+    if options.profile_out is not None:
+        from launch.profile_out import write_profile
+
+        write_profile(rows, Path(options.profile_out), virtual=account.config.clock == "virtual", origin=path.name)
+        progress(f"profile: {options.profile_out}")
     if options.json:
-        result(tally.report(modelled=options.modelled))
+        result(account.document(modelled=options.modelled))
     else:
-        show(tally, config, modelled=options.modelled)
+        show(account, modelled=options.modelled)
+    broken = account.contract.broken
+    if options.fail_on_miss and broken:
+        for clause in broken:
+            progress(f"eyehand: contract {account.contract.name} is broken: {clause.describe()}")
+        return 1
     return 0
 
 
-def show(tally: Tally, config: Config, *, modelled: bool = False) -> None:
+def show(account: RunAccount, *, modelled: bool = False) -> None:
     """Print the latency table and what belongs to it."""
-    console = Console()
-    rows = dict(tally.stages(modelled=modelled))
-    rows["reaction"] = tally.reaction
-    rows["command_age"] = tally.command_age
-    rows["control_period"] = tally.control_period
-    kind = "modelled" if modelled else "measured on this machine"
-    console.print(latency_table(rows, title=f"{config.name}: stages {kind}, budget {config.budget.name}"))
+    console, tally, config, contract = Console(), account.tally, account.config, account.contract
+    names = [*tally.stages(), *PATH_FIGURES]
+    series = {name: tally.series(name, modelled=modelled) for name in names}
+    corrected = {name: row for name in names if (row := tally.corrected(name, modelled=modelled)) is not None}
+    kind = "as modelled" if modelled else "measured on this machine"
+    console.print(
+        latency_table(
+            {name: series[name].summary() for name in names},
+            title=f"{config.name}: stages {kind}, budget {config.budget.name}",
+            verdicts=_verdicts(contract.clauses),
+            corrected=corrected,
+        )
+    )
     if config.clock == "virtual":
         console.print(
-            f"Virtual clock, profile {config.profile.name}: reaction, command_age and control_period are in its time; "
-            "the stages' own times are what this machine took (capture is rendering)."
-            if not modelled
-            else f"Virtual clock, profile {config.profile.name}."
+            f"Virtual clock, profile {config.profile.name}: reaction, command_age, the control loop and the verdicts "
+            "are in its time" + ("." if modelled else "; the stages' own times are what this machine took.")
         )
     console.print(
-        f"frames {tally.frames}, dropped {tally.dropped_frames}, commands {tally.commands}, episodes {tally.episodes}"
+        f"frames {tally.frames}, dropped {tally.dropped_frames}, commands {tally.commands}, episodes {tally.episodes}, "
+        f"stale commands sent {tally.stale_commands_sent}"
     )
+    done = ", ".join(f"{rung.name.lower()} {tally.rungs[rung]}" for rung in Rung if tally.rungs[rung])
+    console.print(f"ladder: {done or 'no decision was needed'}")
+    if tally.latched is not None:
+        console.print(Text(f"safe stop latched: {tally.latched.sentence}", style="bold red"))
+    if not contract.clauses:
+        return
+    if contract.kept:
+        console.print(Text(f"contract {contract.name}: kept", style="green"))
+    else:
+        told = "; ".join(clause.describe() for clause in contract.broken)
+        console.print(Text(f"contract {contract.name}: BROKEN: {told}", style="bold red"))
 
 
-def show_run(outcome: RunResult, tally: Tally, config: Config) -> None:
+def _verdicts(clauses: tuple[Clause, ...]) -> dict[str, bool]:
+    """By row of the table: whether all clauses about it were kept."""
+    verdicts: dict[str, bool] = {}
+    for clause in clauses:
+        if clause.unit:
+            row = clause.clause.rpartition(".")[2]
+            verdicts[row] = verdicts.get(row, True) and (clause.kept or clause.ignored)
+    return verdicts
+
+
+def show_run(outcome: RunResult, account: RunAccount) -> None:
     """Print what a person wants to see at the end of a run."""
-    show(tally, config)
+    show(account)
     console = Console()
     for note, count in outcome.notes.items():
         console.print(f"note ({count}x): {note}")

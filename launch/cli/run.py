@@ -24,17 +24,19 @@ def execute(options: argparse.Namespace) -> int:
         from launch.wall_run import run
     else:
         from launch.virtual_run import run
-    outcome, tally, config = run(config, run_dir, progress)
+    outcome, account = run(config, run_dir, progress)
     if options.json:
         result(outcome.to_dict())
     else:
         from launch.cli.report import show_run
 
-        show_run(outcome, tally, config)
+        show_run(outcome, account)
+    if outcome.safe_stop is not None:
+        progress(f"eyehand: the run ended with the safe stop latched: {outcome.safe_stop}")
     rate = outcome.to_dict()["success_rate"]
     if outcome.interrupted:
         return 130
     if rate is not None and rate < options.min_success:
         progress(f"eyehand: success rate {rate:.2f} is below --min-success {options.min_success:.2f}")
         return 1
-    return 0
+    return 0 if outcome.safe_stop is None else 1
