@@ -28,6 +28,13 @@ class LiveCell(SimCell):
         self.live_arm = LiveArm(self)
         self.sources: list[Source] = [LiveCamera(self, camera) for camera in config.rig.cameras]
 
+    def reset(self, seed: int, now_ns: int) -> None:
+        """Start a new scene. The renderer takes it up before time runs: that keeps the interpreter for 100 ms."""
+        super().reset(seed, now_ns)
+        for source in self.sources:
+            self.picture(source.name, self.world.snapshot(), now_ns, 0)
+        self._begin(self.clock())
+
     def catch_up(self) -> int:
         """Move the world to the present; the caller holds the lock. Returns the present [ns]."""
         now_ns = self.clock()

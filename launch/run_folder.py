@@ -12,6 +12,7 @@ from launch.config import Config, to_yaml
 from launch.executor import Executor
 from launch.ladder import Ladder
 from launch.ledger import Rows
+from launch.machine import machine_facts
 from launch.recorder import Recorder
 from launch.recording import CONFIG, END, FACTS, NO_IMAGES, End, code_sha256
 from launch.report import RunAccount
@@ -47,9 +48,21 @@ class RunFolder:
             period_ns=round(1e9 / self.config.control.rate_hz), on_stop=on_stop,
         )  # fmt: skip
 
-    def tell(self, facts: Callable[[], dict[str, Any]]) -> None:
-        """Have the run's machine and engines recorded; `facts` is called once, when the loops are under way."""
-        self._facts = facts
+    def tell(self, executor: Executor, realtime: Callable[[], dict[str, Any]] = dict) -> None:
+        """Have the run's machine and engines recorded, once the loops are under way.
+
+        Args:
+            executor: Whose engines.
+            realtime: What the run was given of what it asked for.
+        """
+        models = [used.model for used in (self.config.detector, self.config.detector.fallback) if used is not None]
+        engines = [
+            {"role": role, "model": model, "fingerprint": fingerprint}
+            for role, model, fingerprint in zip(
+                ("detector", "fallback"), models, executor.graph.fingerprints, strict=False
+            )
+        ]
+        self._facts = lambda: {"machine": {**machine_facts(), **realtime()}, "engines": engines}
 
     def on_rows(self, rows: Rows, now_ns: int) -> None:
         """Take a block of the ledger."""

@@ -49,6 +49,10 @@ class SimCell:
         self.world.reset(seed)
         self._seed, self._closed_at = seed, None
         self._cube_at_start = self.world.cube_position_base_m.tolist()
+        self._begin(now_ns)
+
+    def _begin(self, now_ns: int) -> None:
+        """The scene's time 0 is this instant of the run clock."""
         self._epoch_ns = now_ns
         self.arm.start(now_ns)
         for source in self._sources.values():

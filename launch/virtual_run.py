@@ -47,6 +47,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
         graph = build_graph(config)
         folder = RunFolder(config, run_dir, virtual=True)
         executor = Executor(graph, Durations(config.profile, seed=config.seed), folder.recorder)
+        folder.tell(executor)
         ladder = folder.ladder(executor, progress)
         cameras: list[VirtualCamera] = [
             SimulatedCamera(cell.capture(camera.name), round(1e9 / camera.rate_hz)) for camera in config.rig.cameras

@@ -12,6 +12,7 @@ from launch.executor import Executor, as_measured
 from launch.interruption import Interruption
 from launch.live_cell import LiveCell
 from launch.operator_desk import OperatorDesk
+from launch.realtime import Realtime
 from launch.report import RunAccount
 from launch.run_folder import RunFolder
 from launch.schedulers.wall import RunClock, WallScheduler
@@ -44,6 +45,8 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
             arm = _connect(config, stack)
         folder = RunFolder(config, run_dir, virtual=False, epoch_offset_ns=time.time_ns() - clock())
         executor = Executor(graph, as_measured, folder.recorder)
+        realtime = stack.enter_context(Realtime(config.realtime))
+        folder.tell(executor, lambda: realtime.achieved)
         desk = OperatorDesk(run_dir)
         stack.callback(desk.close)
 
@@ -58,6 +61,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
             on_rows=folder.on_rows,
             simulated=cell is not None,
             reset_wanted=desk.reset_wanted,
+            enter_control=realtime.enter_control_thread,
         )  # fmt: skip
         interruption = stack.enter_context(Interruption())
         try:
@@ -71,6 +75,8 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
                     break
                 folder.episode(cell.detail() if cell is not None else {"success": None}, progress)
         finally:
+            for note in realtime.notes:
+                scheduler.notes.add(note)
             result = folder.finish(
                 executor, clock(), scheduler.notes, judged=cell is not None, interrupted=interruption.requested
             )

@@ -170,6 +170,7 @@ def _run_recorded(config: Config, path: Path, rows: Rows, folder_path: Path) -> 
         folder = RunFolder(config, folder_path, virtual=True)
         graph = build_graph(config, open_loop=True)
         executor = Executor(graph, Durations(config.profile, seed=config.seed), folder.recorder)
+        folder.tell(executor)
         scheduler = VirtualScheduler(
             executor, folder.ladder(executor, lambda _: None),
             arm.advance if arm is not None else lambda _: None, arm, cameras,
