@@ -156,7 +156,6 @@ class Ledger:
         sequence: int,
         now_ns: int,
         photon_ns: int,
-        *,
         camera: int = -1,
         input_sequence: int = -1,
         other: int = -1,
@@ -169,7 +168,7 @@ class Ledger:
         engine: int = 0,
         rung: int = 0,
     ) -> None:
-        """Write one row."""
+        """Write one row. Keywords say what is what; by position it takes a fifth less."""
         # `RowRing.append`, spelled out: a call less, and no tuple of the values
         ring = self._ring
         number = next(ring.numbers)
