@@ -14,15 +14,19 @@ from robot.sim.render import Renderer
 pytest.importorskip("onnxruntime")
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return ModelStore().find("tabletop-yolov8n")
+FULL, SMALL = "tabletop-yolov8n", "tabletop-yolov8n-small"
+INPUTS = {FULL: "1x3x256x320", SMALL: "1x3x160x192"}
+
+
+@pytest.fixture(scope="module", params=[FULL, SMALL])
+def model(request: pytest.FixtureRequest) -> Model:
+    return ModelStore().find(request.param)
 
 
 def test_folder_is_complete_and_small(model: Model) -> None:
     assert model.passport["sha256"] == model.sha256
     assert model.passport["classes"] == list(CLASS_NAMES)
-    assert model.passport["input"] == "1x3x256x320"
+    assert model.passport["input"] == INPUTS[model.path.name]
     assert model.passport["license"] == "AGPL-3.0-only"
     assert model.passport["training"]["commands"]
     assert f"{model.sha256}" in model.card
@@ -38,9 +42,11 @@ def test_finds_the_objects_of_unseen_scenes(
     detector = YoloDetector(OnnxRuntimeBackend(model.onnx_path), confidence=0.001, iou=0.6)
     score = evaluate(detector, renderer, frames=frames, seed=910_000, domain=domain)
     assert score.objects > frames
-    assert score.map50 > 0.95
-    assert score.map50_95 > 0.80
-    assert score.center_p50_px < 1.5
+    full = model.path.name == FULL
+    assert score.map50 > (0.95 if full else 0.92)
+    assert score.map50_95 > (0.80 if full else 0.75)
+    assert score.false_per_frame < 0.25
+    assert score.center_p50_px < (1.5 if full else 2.0)
 
 
 def test_command_prints_figures(capsys: pytest.CaptureFixture[str]) -> None:
