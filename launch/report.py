@@ -89,6 +89,7 @@ def _document(account: RunAccount, modelled: bool) -> dict[str, Any]:
         "commands": tally.commands,
         "episodes": tally.episodes,
         "lost_rows": account.lost_rows,
+        "fenced_results": tally.fenced,
         "stale_commands_sent": tally.stale_commands_sent,
         "ladder": {
             "rungs": {rung.name.lower(): tally.rungs[rung] for rung in Rung},

@@ -44,7 +44,12 @@ class Tally:
         frame_period_ns: Time between two frames of all cameras together [ns]; 0 if unknown.
 
     Attributes:
+        rungs: How often the ladder decided for each rung.
+        decisions: The newest decisions from rung 2 on, and the ways back.
         latched: Why the safe stop is latched at the end, if it is.
+        stops: How often it latched.
+        fenced: Results that came later than their hard limit.
+        stale_commands_sent: Commands that followed photons above the limit, or a fenced result. There must be none.
     """
 
     def __init__(self, budget: BudgetConfig, *, control_period_ns: int = 0, frame_period_ns: int = 0) -> None:
@@ -77,7 +82,7 @@ class Tally:
         self.decisions: deque[Decision] = deque(maxlen=DECISIONS)
         self.latched: Reason | None = None
         self.commands = self.episodes = self.stale_commands_sent = self.stops = 0
-        self.outcomes: Counter[Outcome] = Counter()
+        self.fenced = 0
 
     @classmethod
     def of(cls, config: Config) -> Tally:
@@ -110,6 +115,7 @@ class Tally:
                     self._waits[stage].add(np.maximum(of_stage["wait_ns"], 0))
         plans = worked[worked["stage"] == Stage.PLAN]
         self._planned_from.add(np.maximum(plans["now_ns"] - plans["photon_ns"], 0))
+        self.fenced += int(np.count_nonzero(rows["outcome"] == Outcome.STALE))
         self._stale_chunks.extend(plans["sequence"][plans["outcome"] == Outcome.STALE].tolist())
         ticks = rows[rows["stage"] == Stage.IK]
         self._lateness.add(np.maximum(ticks["wait_ns"], 0))
@@ -126,7 +132,6 @@ class Tally:
         ):
             if stage == Stage.IK:
                 self.commands += 1
-                self.outcomes[outcome] += 1
                 self._command[sequence] = (source, rung, outcome == Outcome.STALE)
                 if len(self._command) > _REMEMBERED:  # those that were fenced are never sent
                     self._command.pop(next(iter(self._command)))

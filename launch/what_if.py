@@ -19,7 +19,7 @@ from launch.config.budget import STAGES
 from launch.config.load import load_profile
 from launch.executor import Executor
 from launch.interruption import Interruption
-from launch.ledger import Rows
+from launch.ledger import Rows, Rung
 from launch.recorded_cell import RecordedArm, RecordedCamera, episode_spans
 from launch.report import RunAccount, read_account
 from launch.run_folder import RunFolder
@@ -61,12 +61,30 @@ class WhatIf:
             "add_ms": dict(profile.add_ms),
             "before": before,
             "after": after,
+            "consequences": self.consequences(),
             "diff": {key: [old, new] for key, old, new in differences(before, after)},
             "success": {
                 "episodes": self.result.episodes, "before": self.successes[0], "after": self.successes[1],
             },
             "run_dir": None if self.result.run_dir is None else str(self.result.run_dir),
         }  # fmt: skip
+
+
+    def consequences(self) -> dict[str, int]:
+        """What the timing led to: activations and reactions that missed, frames dropped, holds and safe stops."""
+        tally = self.after.tally
+        stages = {f"missed_{name}": figures.misses for name, figures in tally.stages(modelled=True).items()}
+        return {
+            **stages,
+            "missed_reaction": tally.reaction.misses,
+            "missed_command_age": tally.command_age.misses,
+            "dropped_frames": tally.dropped_frames,
+            "predicted_frames": tally.rungs[Rung.PREDICT],
+            "fenced_results": tally.fenced,
+            "continued": tally.rungs[Rung.CONTINUE],
+            "held": tally.rungs[Rung.HOLD],
+            "stopped": tally.stops,
+        }
 
 
 def additions_of(texts: Sequence[str]) -> dict[str, float]:

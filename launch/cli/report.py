@@ -29,7 +29,14 @@ def execute(options: argparse.Namespace) -> int:
         from launch.trace import write_trace
 
         cameras = [camera.name for camera in account.config.rig.cameras]
-        write_trace(rows, Path(options.trace), title=path.name, budget=account.config.budget, cameras=cameras)
+        write_trace(
+            rows,
+            Path(options.trace),
+            title=path.name,
+            budget=account.config.budget,
+            cameras=cameras,
+            virtual=account.config.clock == "virtual",
+        )
         progress(f"trace: {options.trace} (open it at ui.perfetto.dev)")
     if options.profile_out is not None:
         from launch.profile_out import write_profile

@@ -36,6 +36,8 @@ def _show(outcome: WhatIf) -> None:
     for key, before, now in differences(*documents):
         table.add_row(key, _text(before), _text(now))
     console.print(table if table.row_count else "Nothing is different.")
+    told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in outcome.consequences().items() if count)
+    console.print(f"with {_name(outcome)}: {told or 'nothing missed, dropped, held or stopped'}")
     before, now = outcome.successes
     if now is not None:
         recorded = "unknown" if before is None else str(before)
