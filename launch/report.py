@@ -61,8 +61,8 @@ def read_account(path: Path) -> tuple[RunAccount, Rows]:
         for rows in blocks:
             tally.add(rows)
         account = RunAccount(config, tally)
-        if END in reader.texts:
-            account.lost_rows = End.of(reader.text(END)).lost
+        # a run that was killed lost what it had not written yet: nobody knows how much
+        account.lost_rows = End.of(reader.text(END)).lost if END in reader.texts else 1
         if FACTS in reader.texts:
             account.facts = json.loads(reader.text(FACTS))
     return account, np.concatenate(blocks) if blocks else np.empty(0, ROW)

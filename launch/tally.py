@@ -126,7 +126,10 @@ class Tally:
         columns = (
             "stage", "camera", "sequence", "input", "now_ns", "photon_ns", "modelled_ns", "rung", "outcome",
         )  # fmt: skip
-        periods, ages, all_ages, reactions = [], [], [], []
+        periods: list[int] = []
+        ages: list[int] = []
+        all_ages: list[int] = []
+        reactions: list[int] = []
         for stage, camera, sequence, source, now_ns, photon_ns, took_ns, rung, outcome, row in zip(
             *(rows[name].tolist() for name in columns), rows, strict=True
         ):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 
 EPILOG = (
-    "exit codes: 0 done, 1 the task failed (replay: not identical), 2 the command or its input is wrong, 3 hardware or "
-    "a dependency is missing, 70 a mistake of eyehand's own (please report it), 130 interrupted, 141 no reader"
+    "exit codes: 0 done, 1 the task failed (replay: not identical; report --fail-on-miss: contract broken), 2 the "
+    "command or its input is wrong, 3 hardware or a dependency is missing, 70 a mistake of eyehand's own (please report "
+    "it), 130 interrupted, 141 no reader"
 )
 
 
@@ -146,27 +148,10 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    if options.command == "run":
-        from launch.cli import run as command
-    elif options.command == "replay":
-        from launch.cli import replay as command  # type: ignore[no-redef]
-    elif options.command == "report":
-        from launch.cli import report as command  # type: ignore[no-redef]
-    elif options.command == "what-if":
-        from launch.cli import what_if as command  # type: ignore[no-redef]
-    elif options.command == "reset":
-        from launch.cli import reset as command  # type: ignore[no-redef]
-    elif options.command == "record":
-        from launch.cli import record as command  # type: ignore[no-redef]
-    elif options.command == "validate":
-        from launch.cli import validate as command  # type: ignore[no-redef]
-    elif options.command == "repair":
-        from launch.cli import repair as command  # type: ignore[no-redef]
-    elif options.command == "doctor":
-        from launch.cli import doctor as command  # type: ignore[no-redef]
-    else:
-        from launch.cli import train as command  # type: ignore[no-redef]
-    return command.execute(options)
+    """Each command is a module of its name; only that one is imported."""
+    command = importlib.import_module(f"launch.cli.{options.command.replace('-', '_')}")
+    code: int = command.execute(options)
+    return code
 
 
 def _fail(message: str, code: int) -> int:

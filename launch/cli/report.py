@@ -21,9 +21,12 @@ def execute(options: argparse.Namespace) -> int:
     path = Path(options.run)
     account, rows = read_account(path)
     if options.html is not None:
-        from launch.report_page import write_page
+        from deploy.report import html_page
+        from launch.report_series import report_series
 
-        write_page(account, rows, Path(options.html), title=path.name, modelled=options.modelled)
+        document = account.document(modelled=options.modelled)
+        series = report_series(rows, account.config.budget, modelled=options.modelled)
+        Path(options.html).write_text(html_page(document, series, title=path.name), encoding="utf-8")
         progress(f"page: {options.html}")
     if options.trace is not None:
         from launch.trace import write_trace

@@ -186,7 +186,7 @@ def test_a_replay_that_differs_exits_1(
     from launch.session import RunResult
 
     outcome = RunResult(None, 1, None, 1, 0, 1, "", extra={"identical": identical})
-    monkeypatch.setattr("launch.cli.replay.replay", lambda *_: (outcome, None, None))
+    monkeypatch.setattr("launch.cli.replay.replay", lambda *_: (outcome, None))
     assert main(["replay", "run", "--json"]) == code
     assert '"identical"' in capsys.readouterr().out
 
