@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 EPILOG = (
     "exit codes: 0 done, 1 the task failed (replay: not identical; report --fail-on-miss: contract broken), 2 the "
-    "command or its input is wrong, 3 hardware or a dependency is missing, 70 a mistake of eyehand's own (please report "
-    "it), 130 interrupted, 141 no reader"
+    "command or its input is wrong, 3 hardware or a dependency is missing, 70 a mistake of eyehand's own (please "
+    "report it), 130 interrupted, 141 no reader"
 )
 
 
