@@ -66,8 +66,7 @@ def _parents(rows: Rows) -> Int64:
     parent = np.full(len(rows), -1, dtype=np.int64)
 
     def link(children: Int64, consumed: Int64, producers: Int64, published: Int64) -> None:
-        found = first_of(published, consumed)
-        parent[children[found >= 0]] = producers[found[found >= 0]]
+        parent[children] = _producers(children, consumed, producers, published)
 
     def link_stage(children: Int64, producer: Stage) -> None:
         producers = np.flatnonzero((stage == producer) & (sequence >= 0))
@@ -142,5 +141,13 @@ def _left_out(rows: Rows, of: dict[Stage, Int64]) -> tuple[Int64, Int64]:
     """CAPTURE rows of frames that were left out, and the predictions that were made at their instants."""
     _, predicted = _looked_and_predicted(rows, of[Stage.TRACK])
     captures = of[Stage.CAPTURE]
-    found = first_of(frame_numbers(rows, rows["sequence"])[captures], frame_numbers(rows, rows["other"])[predicted])
-    return captures[found[found >= 0]], predicted[found >= 0]
+    frames = frame_numbers(rows, rows["other"])[predicted]
+    exposed = _producers(predicted, frames, captures, frame_numbers(rows, rows["sequence"])[captures])
+    return exposed[exposed >= 0], predicted[exposed >= 0]
+
+
+def _producers(children: Int64, consumed: Int64, producers: Int64, published: Int64) -> Int64:
+    """Rows that published what others consumed, -1 where there is none; one that comes later is of another episode."""
+    found = first_of(published, consumed)
+    by = np.append(producers, -1)[found]
+    return np.where(by < children, by, -1)

@@ -25,7 +25,7 @@ def episodes(line: Timeline, tracks: Tracks) -> Layer:
     def text(event: Event) -> str:
         return complete(f"episode {event.row.sequence}", "episode", event.track, event.at_ns, event.duration_ns, {})
 
-    return Layer(begin, rows, text, SLICES, tracks.add("episodes"), np.maximum(end - begin, 0))
+    return Layer(begin, rows, text, SLICES, tracks.add("episodes") if len(rows) else 0, np.maximum(end - begin, 0))
 
 
 def decisions(line: Timeline, tracks: Tracks) -> Layer:

@@ -50,15 +50,15 @@ def timeline(rows: Rows, *, virtual: bool) -> Timeline:
         virtual: Whether the run's clock was virtual: then an activation took what the profile said.
     """
     stage, now = rows["stage"], rows["now_ns"].astype(np.int64)
-    took = np.maximum(rows["modelled_ns" if virtual else "measured_ns"], 0)
-    took = np.where(stage <= Stage.SEND, took, 0)
     captured = stage == Stage.CAPTURE
+    photon = np.where(captured, np.minimum(rows["photon_ns"], now), rows["photon_ns"])
+    took = np.maximum(rows["modelled_ns" if virtual else "measured_ns"], 0)
+    took = np.where(stage <= Stage.SEND, took if virtual else np.where(captured, now - photon, took), 0)
     begin = np.where(captured, now - took, now)
     begins_episode = stage == Stage.EPISODE
     episode = np.cumsum(begins_episode)
     next_begin = np.append(now[begins_episode], NEVER)[episode]
     end = np.minimum(begin + took, np.maximum(begin, next_begin))  # what the end of an episode broke off
-    photon = np.where(captured, np.minimum(rows["photon_ns"], now), rows["photon_ns"])
     origin = min(0, int(begin.min(initial=0)), int(photon[captured].min(initial=0)))
     has_photons = captured | (photon >= 0)
     return Timeline(rows, begin - origin, end - origin, took, photon - origin, has_photons, origin)
