@@ -37,7 +37,7 @@ class Ladder:
         ledger: Where decisions are written.
         has_fallback: Whether the detector has a smaller engine.
         period_ns: Control period [ns]: a command must still be young enough when the next one comes.
-        on_stop: Told in one line why the safe stop latched.
+        on_stop: Told in one line why the safe stop latched, by `announce`.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Ladder:
         self._latch = threading.Lock()
         self.latched: Reason | None = None
         self.latched_ns: int | None = None
+        self._untold: str | None = None
         self._rung = Rung.DROP
         self._failures: dict[Stage, int] = {}
         self._detected_ns = -1
@@ -220,17 +221,23 @@ class Ladder:
         value_ns: int = 0,
         limit_ns: int = 0,
     ) -> None:
-        """Latch the safe stop; the first reason stays."""
+        """Latch the safe stop; the first reason stays. Whoever asks is in a hurry: `announce` tells people about it."""
+        of = f" ({stage.label})" if stage is not None else ""
+        figures = f": {value_ns * 1e-6:.0f} ms, limit {limit_ns * 1e-6:.0f} ms" if limit_ns else ""
         with self._latch:
             if self.latched is not None:
                 return
             self.latched, self.latched_ns = reason, now_ns
+            self._untold = f"safe stop at {now_ns * 1e-9:.2f} s: {reason.sentence}{of}{figures}"
         self._rung = Rung.STOP
         self._write(Rung.STOP, reason, now_ns, item, stage=stage, value_ns=value_ns, limit_ns=limit_ns)
-        if self._on_stop is not None:
-            of = f" ({stage.label})" if stage is not None else ""
-            figures = f": {value_ns * 1e-6:.0f} ms, limit {limit_ns * 1e-6:.0f} ms" if limit_ns else ""
-            self._on_stop(f"safe stop at {now_ns * 1e-9:.2f} s: {reason.sentence}{of}{figures}")
+
+    def announce(self) -> None:
+        """Say once why the safe stop latched, from a thread that may wait for a disk or a terminal, or fail there."""
+        with self._latch:
+            sentence, self._untold = self._untold, None
+        if sentence is not None and self._on_stop is not None:
+            self._on_stop(sentence)
 
     def begin(self, now_ns: int, *, new_cell: bool) -> None:
         """An episode begins. A new simulated cell lets go of the latch; an arm that is there stays stopped."""
@@ -241,8 +248,9 @@ class Ladder:
 
     def reset(self, now_ns: int, reason: Reason) -> None:
         """Let go of the latch."""
-        was = self.latched
-        self.latched, self.latched_ns = None, None
+        with self._latch:
+            was = self.latched
+            self.latched, self.latched_ns, self._untold = None, None, None
         self._rung = Rung.DROP
         self._failures.clear()
         if was is not None:

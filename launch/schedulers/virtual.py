@@ -161,6 +161,7 @@ class VirtualScheduler:
 
     def _flush(self) -> None:
         self._on_rows(self._executor.ledger.take(), self.now_ns)
+        self._ladder.announce()
 
     # -- camera -----------------------------------------------------------------------------------------------------
 

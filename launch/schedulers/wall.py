@@ -122,6 +122,7 @@ class WallScheduler:
 
     def _flush(self) -> None:
         self._on_rows(self.executor.ledger.take(), self.clock())
+        self.ladder.announce()
 
 
 class _Episode:
