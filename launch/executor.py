@@ -206,12 +206,12 @@ class Executor:
         """Tracks at the stamp of a frame that is left out; the photons behind them are those of the last look."""
         frame = self.frames[camera].get(frame_sequence)
         seen = self._tracked or frame
-        source = replace(frame, sequence=-1, photon_ns=seen.photon_ns, frame_sequence=seen.frame_sequence)
+        source = replace(seen, sequence=-1, published_ns=frame.published_ns)
         item = self._run(
-            Stage.TRACK, now_ns, replace(source, engine=seen.engine), self.tracks,
+            Stage.TRACK, now_ns, source, self.tracks,
             lambda: self.graph.predict(frame.photon_ns),
             lambda value: ("tracks", codec.encode_tracks(value)),
-            other=frame_sequence, rung=Rung.PREDICT,
+            other=frame_sequence, rung=Rung.PREDICT, left_out_of=camera,
         )  # fmt: skip
         self._record_frame(camera)
         return item
@@ -289,8 +289,10 @@ class Executor:
         other: int = -1,
         wait_ns: int | None = None,
         rung: Rung = Rung.DROP,
+        left_out_of: int | None = None,
     ) -> Item:
         sequence, engine = stream.count, source.engine
+        camera = source.camera if left_out_of is None else left_out_of
         wait = now_ns - source.published_ns if wait_ns is None else wait_ns
         started = time.perf_counter_ns()
         try:
@@ -298,7 +300,7 @@ class Executor:
         except Exception as error:
             outcome = Outcome.DROPPED if isinstance(error, PoseUnavailable) else Outcome.ERROR
             self.ledger.append(
-                stage, -1, now_ns, source.photon_ns, camera=source.camera, input_sequence=source.sequence,
+                stage, -1, now_ns, source.photon_ns, camera=camera, input_sequence=source.sequence,
                 other=other, outcome=outcome, measured_ns=time.perf_counter_ns() - started, wait_ns=wait,
                 frame=source.frame_sequence, engine=engine, rung=rung,
             )  # fmt: skip
@@ -309,7 +311,7 @@ class Executor:
         outcome = Outcome.STALE if stale else value.outcome if isinstance(value, Command) else Outcome.OK
         decision = value.interventions if isinstance(value, Command) else 0
         self.ledger.append(
-            stage, sequence, now_ns, source.photon_ns, camera=source.camera, input_sequence=source.sequence,
+            stage, sequence, now_ns, source.photon_ns, camera=camera, input_sequence=source.sequence,
             other=other, outcome=outcome, decision=decision, modelled_ns=modelled, measured_ns=measured, wait_ns=wait,
             frame=source.frame_sequence, engine=engine, rung=rung,
         )  # fmt: skip

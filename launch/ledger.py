@@ -25,6 +25,9 @@ class Stage(IntEnum):
     `other` the stage it is about (-1: none), `camera` and `input` the frame, chunk or command it is about,
     `measured_ns` what was found on the run clock, `modelled_ns` the limit it was held against, `wait_ns` the time that
     was left until the deadline of `reaction`.
+
+    A TRACK row on rung PREDICT consumed no detections: `camera` and `other` are the frame that was left out, `frame` and
+    `photon_ns` those of the last look.
     """
 
     CAPTURE = 0
@@ -92,6 +95,11 @@ class Reason(IntEnum):
     GOVERNOR = 15  # the governor stopped for good: not a number, a jump, an arm that is not where it was sent
 
     @property
+    def is_return(self) -> bool:
+        """Whether it led back down the ladder."""
+        return self in (Reason.KEPT_AGAIN, Reason.OPERATOR_RESET, Reason.NEW_CELL)
+
+    @property
     def sentence(self) -> str:
         """The reason in words, for reports."""
         return _SENTENCES[self]
@@ -126,7 +134,7 @@ ROW = np.dtype(
         ("decision", "<u4"),  # bits of the interventions, bit 31 among them
         ("sequence", "<i8"),  # of the value this row published
         ("input", "<i8"),  # sequence of the consumed value
-        ("other", "<i8"),  # sequence of the second consumed value: frame, newest robot state; -1 = none
+        ("other", "<i8"),  # sequence of the second consumed value, the newest robot state; -1 = none
         ("now_ns", "<i8"),
         ("photon_ns", "<i8"),  # capture stamp of the newest photons behind the value
         ("modelled_ns", "<i8"),

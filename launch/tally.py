@@ -19,7 +19,6 @@ from launch.ledger import REPORTED, Outcome, Reason, Rows, Rung, Stage
 
 DECISIONS = 200
 _REMEMBERED = 1024
-_RETURNS = (Reason.KEPT_AGAIN, Reason.OPERATOR_RESET, Reason.NEW_CELL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +186,9 @@ class Tally:
             self.stops += 1
         elif reason in (Reason.OPERATOR_RESET, Reason.NEW_CELL):
             self.latched = None
-        if reason not in _RETURNS:
+        if not reason.is_return:
             self.rungs[rung] += 1
-        if rung >= Rung.PREDICT or reason in _RETURNS:
+        if rung >= Rung.PREDICT or reason.is_return:
             stage = int(row["other"])
             self.decisions.append(
                 Decision(

@@ -39,12 +39,19 @@ def execute(options: argparse.Namespace) -> int:
             budget=account.config.budget,
             cameras=cameras,
             virtual=account.config.clock == "virtual",
+            measured=not options.modelled,
         )
         progress(f"trace: {options.trace} (open it at ui.perfetto.dev)")
     if options.profile_out is not None:
         from launch.profile_out import write_profile
 
-        write_profile(rows, Path(options.profile_out), virtual=account.config.clock == "virtual", origin=path.name)
+        write_profile(
+            rows,
+            Path(options.profile_out),
+            virtual=account.config.clock == "virtual",
+            measured=not options.modelled,
+            origin=path.name,
+        )
         progress(f"profile: {options.profile_out}")
     if options.json:
         result(account.document(modelled=options.modelled))

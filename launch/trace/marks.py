@@ -13,8 +13,6 @@ from launch.trace.frame_paths import first_of, frame_numbers
 from launch.trace.layer import CURVES, MARKS, SLICES, Event, Layer, Tracks, ms
 from launch.trace.timeline import NEVER, Int64, Timeline
 
-RETURNS = (Reason.KEPT_AGAIN, Reason.OPERATOR_RESET, Reason.NEW_CELL)
-
 
 def episodes(line: Timeline, tracks: Tracks) -> Layer:
     """Each episode, until the next one or until nothing happens any more."""
@@ -57,7 +55,7 @@ def decision_name(rung: Rung, reason: Reason) -> str:
         >>> decision_name(Rung.HOLD, Reason.CHUNK_EXHAUSTED), decision_name(Rung.DROP, Reason.KEPT_AGAIN)
         ('hold', 'back to normal')
     """
-    if reason not in RETURNS:
+    if not reason.is_return:
         return rung.name.lower()
     if rung is Rung.DROP:
         return "back to normal"
