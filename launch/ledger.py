@@ -26,8 +26,8 @@ class Stage(IntEnum):
     `measured_ns` what was found on the run clock, `modelled_ns` the limit it was held against, `wait_ns` the time that
     was left until the deadline of `reaction`.
 
-    A TRACK row on rung PREDICT consumed no detections: `camera` and `other` are the frame that was left out, `frame` and
-    `photon_ns` those of the last look.
+    A TRACK row on rung PREDICT consumed no detections: `camera` and `other` are the frame that was left out, `frame`
+    and `photon_ns` those of the last look.
     """
 
     CAPTURE = 0

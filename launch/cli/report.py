@@ -49,7 +49,7 @@ def execute(options: argparse.Namespace) -> int:
             rows,
             Path(options.profile_out),
             virtual=account.config.clock == "virtual",
-            measured=not options.modelled,
+            modelled=options.modelled,
             origin=path.name,
         )
         progress(f"profile: {options.profile_out}")
