@@ -38,6 +38,11 @@ class Ladder:
         has_fallback: Whether the detector has a smaller engine.
         period_ns: Control period [ns]: a command must still be young enough when the next one comes.
         on_stop: Told in one line why the safe stop latched, by `announce`.
+
+    Attributes:
+        latched: Why the safe stop is latched; None while it is not.
+        latched_ns: Since when [ns].
+        silenced: Whether the watchdog has told the arm to stop since the last reset.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Ladder:
         self._latch = threading.Lock()
         self.latched: Reason | None = None
         self.latched_ns: int | None = None
+        self.silenced = False
         self._untold: str | None = None
         self._rung = Rung.DROP
         self._failures: dict[Stage, int] = {}
@@ -201,14 +207,19 @@ class Ladder:
         Nothing that follows a chunk is sent once the safe stop has latched. After a silent control loop nothing is sent
         at all: the watchdog has told the arm to stop, and the loop does not know where it came to rest.
         """
-        return self.latched is None or (rung is Rung.STOP and self.latched is not Reason.WATCHDOG)
+        return not self.silenced and (self.latched is None or rung is Rung.STOP)
 
     def silent(self, now_ns: int, last_tick_ns: int) -> bool:
-        """Rung 6: whether the control loop has been silent for too long; the safe stop is latched then."""
+        """Rung 6: whether the control loop has just been silent for too long, and the arm must be told to stop.
+
+        The safe stop is latched then. One that was latched before is no help: its braking needs the control loop, too.
+        """
         silence_ns = now_ns - last_tick_ns
-        if silence_ns <= self.watchdog_ns:
+        if silence_ns <= self.watchdog_ns or self.silenced:
             return False
-        self.latch(Reason.WATCHDOG, now_ns, value_ns=silence_ns, limit_ns=self.watchdog_ns)
+        self.silenced = True
+        if not self.latch(Reason.WATCHDOG, now_ns, value_ns=silence_ns, limit_ns=self.watchdog_ns):
+            self._write(Rung.STOP, Reason.WATCHDOG, now_ns, None, value_ns=silence_ns, limit_ns=self.watchdog_ns)
         return True
 
     def latch(
@@ -220,17 +231,22 @@ class Ladder:
         item: Item | None = None,
         value_ns: int = 0,
         limit_ns: int = 0,
-    ) -> None:
-        """Latch the safe stop; the first reason stays. Whoever asks is in a hurry: `announce` tells people about it."""
+    ) -> bool:
+        """Latch the safe stop; the first reason stays. Whoever asks is in a hurry: `announce` tells people about it.
+
+        Returns:
+            Whether it was not latched before.
+        """
         of = f" ({stage.label})" if stage is not None else ""
         figures = f": {value_ns * 1e-6:.0f} ms, limit {limit_ns * 1e-6:.0f} ms" if limit_ns else ""
         with self._latch:
             if self.latched is not None:
-                return
+                return False
             self.latched, self.latched_ns = reason, now_ns
             self._untold = f"safe stop at {now_ns * 1e-9:.2f} s: {reason.sentence}{of}{figures}"
         self._rung = Rung.STOP
         self._write(Rung.STOP, reason, now_ns, item, stage=stage, value_ns=value_ns, limit_ns=limit_ns)
+        return True
 
     def announce(self) -> None:
         """Say once why the safe stop latched, from a thread that may wait for a disk or a terminal, or fail there."""
@@ -250,7 +266,7 @@ class Ladder:
         """Let go of the latch."""
         with self._latch:
             was = self.latched
-            self.latched, self.latched_ns, self._untold = None, None, None
+            self.latched, self.latched_ns, self._untold, self.silenced = None, None, None, False
         self._rung = Rung.DROP
         self._failures.clear()
         if was is not None:

@@ -26,6 +26,8 @@ from robot.arm import Arm
 
 LEDGER_PERIOD_S = 0.25
 JOIN_TIMEOUT_S = 10.0
+# how long the control loop may take to end before somebody else tells the arm to stop
+CONTROL_TIMEOUT_S = 0.5
 CONTROL = "control"
 
 
@@ -130,6 +132,7 @@ class _Episode:
 
     def __init__(self, run: WallScheduler, finished: Callable[[], bool]) -> None:
         self.stop = threading.Event()
+        self._control_ended = threading.Event()
         self.error: BaseException | None = None
         self.reset_wanted = False
         self._run, self._executor, self._clock, self._notes = run, run.executor, run.clock, run.notes
@@ -171,13 +174,25 @@ class _Episode:
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         for name in sorted(self._threads, key=lambda name: name != CONTROL):
             thread = self._threads[name]
+            if name == CONTROL and thread.ident is not None:
+                self._end_control(thread, deadline)
             if thread.ident is not None:
                 thread.join(max(0.1, deadline - time.monotonic()))
-            if name == CONTROL and thread.is_alive() and self._run.arm is not None:
-                self._run.arm.stop()  # the loop hangs in the driver: somebody must
         stuck = [name for name, thread in self._threads.items() if thread.is_alive()]
         if stuck and self.error is None:
             raise Missing(f"{', '.join(stuck)} did not end within {JOIN_TIMEOUT_S:g} s: a driver does not return")
+
+    def _end_control(self, thread: threading.Thread, deadline: float) -> None:
+        """Wait for the control loop to tell the arm to stop; where it hangs in the driver, somebody else must."""
+        thread.join(CONTROL_TIMEOUT_S)
+        if self._ticked_ns is not None and self._run.arm is not None:
+            # the driver may hold a lock in the call that hangs: then this one hangs, too
+            stopping = threading.Thread(
+                target=self._guard, args=(self._run.arm.stop,), name="eyehand-stop", daemon=True
+            )
+            stopping.start()
+            thread.join(max(0.1, deadline - time.monotonic()))
+        self._control_ended.set()
 
     def _guard(self, loop: Callable[[], None]) -> None:
         try:
@@ -293,11 +308,15 @@ class _Episode:
     # -- control ----------------------------------------------------------------------------------------------------
 
     def _control(self, arm: Arm) -> None:
-        self._run.enter_control()
         try:
+            self._run.enter_control()
             self._ticks(arm)
         finally:
-            arm.stop()
+            self._ticked_ns = None  # from here on it owes no pulse
+            try:
+                arm.stop()
+            finally:
+                self._control_ended.set()
 
     def _ticks(self, arm: Arm) -> None:
         clock, period_ns = self._clock, self._run.control_period_ns
@@ -336,6 +355,8 @@ class _Episode:
         started_ns = clock()
         arm.send(command.value.setpoint)
         executor.sent(command, started_ns, clock() - started_ns)
+        if ladder.silenced:
+            arm.stop()  # the watchdog was faster than this command, which must not be the last word
 
     def _let_go(self, now_ns: int) -> None:
         """The operator's reset: the arm starts anew from where it is, and from fresh photons."""
@@ -345,11 +366,11 @@ class _Episode:
         self._ladder.reset(now_ns, Reason.OPERATOR_RESET)
 
     def _watch(self, arm: Arm) -> None:
-        """Stop the arm when the control loop is silent; the loop's own ticks are what it listens to."""
+        """Stop the arm when the control loop is silent; the loop's own ticks are what it listens to, to its end."""
         limit_ns = self._ladder.watchdog_ns
         if limit_ns >= NEVER:
             return
-        while not self.stop.wait(min(0.02, limit_ns * 0.25e-9)):
+        while not self._control_ended.wait(min(0.02, limit_ns * 0.25e-9)):
             ticked_ns = self._ticked_ns
-            if ticked_ns is not None and self._ladder.latched is None and self._ladder.silent(self._clock(), ticked_ns):
+            if ticked_ns is not None and self._ladder.silent(self._clock(), ticked_ns):
                 arm.stop()

@@ -225,3 +225,41 @@ def test_somebody_who_cannot_be_told_keeps_nothing_from_stopping() -> None:
     assert ladder.latched is Reason.WATCHDOG
     with pytest.raises(OSError, match="No space"):
         ladder.announce()
+
+
+# -- the watchdog, and what may be sent --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("silence_ms", "stops"), [(0, False), (100, False), (100.001, True)])
+def test_a_silent_control_loop_stops_once_until_the_reset(silence_ms: float, stops: bool) -> None:
+    desk = Desk()
+    now_ns = round(silence_ms * MS)
+    assert [desk.ladder.silent(now_ns, 0) for _ in range(3)] == [stops, False, False]
+    assert desk.ladder.silenced == stops
+    rows = desk.rows()
+    assert rows["decision"].tolist() == [Reason.WATCHDOG] * stops
+    assert rows["measured_ns"].tolist() == [now_ns] * stops
+    desk.ladder.reset(now_ns, Reason.OPERATOR_RESET)
+    assert desk.ladder.silent(now_ns, 0) == stops
+
+
+def test_a_loop_that_falls_silent_while_it_brakes_is_no_less_silent() -> None:
+    """The first reason stays, and the arm must be told all the same: nobody sends the braking any more."""
+    desk = Desk()
+    desk.ladder.latch(Reason.PHOTONS_TOO_OLD, 0)
+    assert desk.ladder.silent(101 * MS, 0)
+    assert desk.ladder.latched is Reason.PHOTONS_TOO_OLD
+    assert desk.decisions() == [(Rung.STOP, Reason.PHOTONS_TOO_OLD), (Rung.STOP, Reason.WATCHDOG)]
+    assert not desk.ladder.lets_through(Rung.STOP)
+
+
+@pytest.mark.parametrize("rung", list(Rung))
+def test_what_is_sent_after_a_stop(rung: Rung) -> None:
+    ladder = Desk().ladder
+    assert ladder.lets_through(rung)
+    ladder.latch(Reason.FEEDBACK_SILENT, 0)
+    assert ladder.lets_through(rung) == (rung is Rung.STOP)
+    ladder.silent(200 * MS, 0)
+    assert not ladder.lets_through(rung)
+    ladder.reset(300 * MS, Reason.OPERATOR_RESET)
+    assert ladder.lets_through(rung)
