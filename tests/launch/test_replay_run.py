@@ -41,7 +41,7 @@ def test_a_bag_without_depth_is_refused_or_only_detected(tmp_path: Path) -> None
     with pytest.raises(BadInput, match=r"no depth for camera \w+: .*localize\.require_depth=false") as caught:
         replay(bag, [], quiet)
     assert "\n" not in str(caught.value)
-    outcome, _, _ = replay(bag, ["localize.require_depth=false"], quiet)
+    outcome = replay(bag, ["localize.require_depth=false"], quiet)[0]
     assert outcome.frames == 2
 
 
@@ -96,7 +96,7 @@ def test_ends(text: str, end: End) -> None:
 def test_an_end_of_an_older_run_is_read(tmp_path: Path) -> None:
     config = to_yaml(load_config("sim_pick_place"))
     run = write_bag(tmp_path / "run", (CONFIG, config), (END, "lost: 0"), ledger=True)
-    outcome, _, _ = replay(run, ["seed=1"], quiet)
+    outcome = replay(run, ["seed=1"], quiet)[0]
     assert outcome.extra["identical"] is None
 
 
