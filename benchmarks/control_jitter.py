@@ -53,6 +53,7 @@ RATE_HZ = 500
 PERIOD_NS = 1_000_000_000 // RATE_HZ
 CHUNK_PERIOD_NS = 500_000_000
 WARM_UP_S = 1.0
+QUIET_CORES = 0.1
 HOME = np.array([0.0, -1.4, 1.9, -2.07, -1.57, 0.0])
 CAMERA = Camera(640, 480, 608.0, 608.0, 319.5, 239.5)
 TOKENS, WIDTH, LAYERS = 64, 256, 4
@@ -353,11 +354,21 @@ def measure(name: str, seconds: float) -> dict[str, Any]:
 def in_fresh_process(name: str, seconds: float) -> dict[str, Any]:
     """The figures of one choice, from a process that no other choice has touched."""
     command = [sys.executable, __file__, "--measure", name, "--seconds", str(seconds)]
+    begin, others_s = time.monotonic(), cpu_of_others_s()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
     row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    row["cores_of_others"] = (cpu_of_others_s() - others_s) / (time.monotonic() - begin)
     return row
+
+
+def cpu_of_others_s() -> float:
+    """What processes other than this one and its children have used of the processor, and what the host took [s]."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split(None, 9)[1:9])
+    times = os.times()
+    mine_s = times.user + times.system + times.children_user + times.children_system
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK") - mine_s
 
 
 def report(rows: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
@@ -376,14 +387,15 @@ def report(rows: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
 
 HEADER = (
     f"{'choice':48s} {'p50 ms':>7s} {'p99':>7s} {'p99.9':>7s} {'max':>7s} {'skipped':>7s} {'tick':>6s} {'det/s':>6s} "
-    f"{'pol/s':>6s}"
+    f"{'pol/s':>6s} {'others':>6s}"
 )
 
 
 def line(row: dict[str, Any]) -> str:
     return (
         f"{row['choice']:48s} {row['p50_ms']:7.3f} {row['p99_ms']:7.3f} {row['p999_ms']:7.3f} {row['max_ms']:7.2f} "
-        f"{row['skipped']:7d} {row['tick_p50_ms']:6.2f} {row['detector_hz']:6.1f} {row['policy_hz']:6.1f}"
+        f"{row['skipped']:7d} {row['tick_p50_ms']:6.2f} {row['detector_hz']:6.1f} {row['policy_hz']:6.1f} "
+        f"{row['cores_of_others']:6.2f}"
     )
 
 
@@ -414,6 +426,9 @@ def main() -> int:
         ratio = best["p999_ratio_to_thread"]
         beside_thread = f", {ratio:.1f} times below a plain thread's" if ratio is not None else ""
         print(f"lowest p99.9: {best['name']} ({best['choice']}){beside_thread}")
+        busiest = max(row["cores_of_others"] for row in rows)
+        if busiest > QUIET_CORES:
+            print(f"other processes used up to {busiest:.2f} cores meanwhile: measure on a quiet machine")
     print(json.dumps(result))
     return 0
 
