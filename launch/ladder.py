@@ -201,13 +201,21 @@ class Ladder:
             return self._move(Rung.CONTINUE, Reason.NO_FRESH_CHUNK, now_ns, chunk, age_ns, self._fresh)
         return self._move(Rung.DROP, Reason.KEPT_AGAIN, now_ns, chunk, age_ns, self._fresh)
 
-    def lets_through(self, rung: Rung) -> bool:
-        """Whether a command made on a rung may still be sent.
+    def lets_through(self, rung: Rung, now_ns: int, photon_ns: int) -> bool:
+        """Whether a command may still be sent.
 
-        Nothing that follows a chunk is sent once the safe stop has latched. After a silent control loop nothing is sent
-        at all: the watchdog has told the arm to stop, and the loop does not know where it came to rest.
+        Nothing that follows a chunk is sent once the safe stop has latched, or where its photons have become too old
+        while it was made. After a silent control loop nothing is sent at all: the watchdog has told the arm to stop,
+        and the loop does not know where it came to rest.
+
+        Args:
+            rung: What the tick was allowed to do.
+            now_ns: When the command is to be sent [ns].
+            photon_ns: Capture stamp of the photons behind it [ns], -1 without a chunk.
         """
-        return not self.silenced and (self.latched is None or rung is Rung.STOP)
+        if self.silenced or self.latched is not None:
+            return rung is Rung.STOP and not self.silenced
+        return rung >= Rung.HOLD or photon_ns < 0 or now_ns - photon_ns <= self._hold
 
     def silent(self, now_ns: int, last_tick_ns: int) -> bool:
         """Rung 6: whether the control loop has just been silent for too long, and the arm must be told to stop.

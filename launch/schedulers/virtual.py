@@ -311,9 +311,9 @@ class VirtualScheduler:
         self._at(command.published_ns, lambda: self._send(arm, command, rung, now_ns))
 
     def _send(self, arm: Arm, command: Item, rung: Rung, ticked_ns: int) -> None:
-        """Send a command, unless it is fenced, or the safe stop latched while it was made."""
+        """Send a command, unless it is fenced, or while it was made the stop latched or its photons got too old."""
         ended_ns = self.now_ns
-        if not command.stale and self._ladder.lets_through(rung):
+        if not command.stale and self._ladder.lets_through(rung, self.now_ns, command.photon_ns):
             self._advance(self.now_ns)
             started = time.perf_counter_ns()
             arm.send(command.value.setpoint)

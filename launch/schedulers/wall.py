@@ -350,9 +350,9 @@ class _Episode:
             self._notes.add(command.value.note, command.value.kind)
         if command.value.interventions & LATCHING_BITS:
             ladder.latch(Reason.GOVERNOR, now_ns, stage=Stage.IK, item=command)
-        if command.stale or not ladder.lets_through(rung):
-            return  # fenced, or the safe stop latched while it was made
         started_ns = clock()
+        if command.stale or not ladder.lets_through(rung, started_ns, command.photon_ns):
+            return  # fenced, or while it was made the safe stop latched or its photons became too old
         arm.send(command.value.setpoint)
         executor.sent(command, started_ns, clock() - started_ns)
         if ladder.silenced:

@@ -250,16 +250,35 @@ def test_a_loop_that_falls_silent_while_it_brakes_is_no_less_silent() -> None:
     assert desk.ladder.silent(101 * MS, 0)
     assert desk.ladder.latched is Reason.PHOTONS_TOO_OLD
     assert desk.decisions() == [(Rung.STOP, Reason.PHOTONS_TOO_OLD), (Rung.STOP, Reason.WATCHDOG)]
-    assert not desk.ladder.lets_through(Rung.STOP)
+    assert not desk.ladder.lets_through(Rung.STOP, 110 * MS, -1)
 
 
 @pytest.mark.parametrize("rung", list(Rung))
 def test_what_is_sent_after_a_stop(rung: Rung) -> None:
     ladder = Desk().ladder
-    assert ladder.lets_through(rung)
+    assert ladder.lets_through(rung, 0, 0)
     ladder.latch(Reason.FEEDBACK_SILENT, 0)
-    assert ladder.lets_through(rung) == (rung is Rung.STOP)
+    assert ladder.lets_through(rung, 0, 0) == (rung is Rung.STOP)
     ladder.silent(200 * MS, 0)
-    assert not ladder.lets_through(rung)
+    assert not ladder.lets_through(rung, 200 * MS, 0)
     ladder.reset(300 * MS, Reason.OPERATOR_RESET)
-    assert ladder.lets_through(rung)
+    assert ladder.lets_through(rung, 300 * MS, 300 * MS)
+
+
+@pytest.mark.parametrize(
+    ("rung", "age_ms", "photon", "sent"),
+    [
+        (Rung.DROP, 2100, True, True),
+        (Rung.DROP, 2100.001, True, False),
+        (Rung.CONTINUE, 2100.001, True, False),
+        (Rung.CONTINUE, 2100.001, False, True),  # no chunk, so nothing that could be old
+        (Rung.HOLD, 2100.001, True, True),  # braking is never too late
+    ],
+)
+def test_photons_that_became_too_old_while_the_command_was_made(
+    rung: Rung, age_ms: float, photon: bool, sent: bool
+) -> None:
+    now_ns = 5000 * MS
+    photon_ns = now_ns - round(age_ms * MS) if photon else -1
+    assert Desk().ladder.lets_through(rung, now_ns, photon_ns) == sent
+    assert Desk(rules(hold_age_ms=None)).ladder.lets_through(rung, now_ns, photon_ns)
