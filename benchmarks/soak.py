@@ -38,6 +38,7 @@ from launch.executor import Executor, as_measured
 from launch.interruption import Interruption
 from launch.ledger import REPORTED, Outcome, Rows, Rung, Stage
 from launch.live_cell import LiveArm, LiveCell
+from launch.realtime import Realtime
 from launch.recording import ledger_blocks
 from launch.run_folder import RunFolder
 from launch.schedulers.wall import RunClock, WallScheduler
@@ -167,14 +168,17 @@ def run(recording: Path, out: Path, minutes: float) -> tuple[list[Sample], dict[
         let_go.clear()
         return wanted
 
+    realtime = Realtime(config.realtime)
+    folder.tell(executor, lambda: realtime.achieved)
     scheduler = WallScheduler(
         executor, folder.ladder(executor, stopped), clock, [source], LiveArm(cast("LiveCell", Cell(clock))),
         control_period_ns=round(1e9 / config.control.rate_hz),
         replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
         on_rows=health.on_rows,
         reset_wanted=reset_wanted,
+        enter_control=realtime.enter_control_thread,
     )  # fmt: skip
-    with Interruption() as interruption:
+    with realtime, Interruption() as interruption:
         try:
             scheduler.run_episode(0, round(minutes * 60e9), lambda: False, lambda: interruption.requested)
         finally:
