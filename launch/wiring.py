@@ -64,7 +64,7 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None, *
         if fallback.class_names != detector.class_names:
             raise BadInput(
                 f"detector.fallback.model: {config.detector.fallback.model} knows {', '.join(fallback.class_names)}, "
-                f"expected the classes of {config.detector.model}: {', '.join(detector.class_names)}; to do without one: "
+                f"expected the classes of {config.detector.model}: {', '.join(detector.class_names)}; to do without: "
                 "--set detector.fallback=null"
             )
     arm = arm_model(config.rig.arm) if config.rig.arm is not None else None
