@@ -192,20 +192,20 @@ class Executor:
         """Update identities with placed detections."""
         source = self.placed.get(placed_sequence)
         placed: Placed = source.value
-        if self._tracked is None or source.photon_ns > self._tracked.photon_ns:
-            self._tracked = source
         item = self._run(
             Stage.TRACK, now_ns, source, self.tracks,
             lambda: self.graph.track(placed.localized, placed.visibility),
             lambda value: ("tracks", codec.encode_tracks(value)),
         )  # fmt: skip
+        if self._tracked is None or source.photon_ns > self._tracked.photon_ns:
+            self._tracked = source
         self._record_frame(source.camera)
         return item
 
     def predict(self, now_ns: int, camera: int, frame_sequence: int) -> Item:
         """Tracks at the stamp of a frame that is left out; the photons behind them are those of the last look."""
-        frame = self.frames[camera].get(frame_sequence)
-        seen = self._tracked or frame
+        frame, seen = self.frames[camera].get(frame_sequence), self._tracked
+        assert seen is not None  # before the first look there is nothing to predict from
         source = replace(seen, sequence=-1, published_ns=frame.published_ns)
         item = self._run(
             Stage.TRACK, now_ns, source, self.tracks,

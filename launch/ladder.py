@@ -80,7 +80,7 @@ class Ladder:
         self._untold: str | None = None
         self._rung = Rung.DROP
         self._failures: dict[Stage, int] = {}
-        self._detected_ns = -1
+        self._tracked_ns = -1
 
     # -- perception loop ------------------------------------------------------------------------------------------
 
@@ -97,9 +97,9 @@ class Ladder:
         """Rung 2: whether the tracker should predict instead of the detector looking at this frame."""
         left_ns = self._reaction - (now_ns - frame.photon_ns)
         needed_ns = self._p99[Stage.DETECT]
-        if left_ns >= needed_ns or needed_ns == NEVER or self._detected_ns < 0:
+        if left_ns >= needed_ns or needed_ns == NEVER or self._tracked_ns < 0:
             return False
-        if now_ns - self._detected_ns > self._predict_age:
+        if now_ns - self._tracked_ns > self._predict_age:
             return False
         self._write(
             Rung.PREDICT, Reason.LITTLE_TIME_LEFT, now_ns, frame,
@@ -144,16 +144,15 @@ class Ladder:
                 Rung.OVERRUN, Reason.FENCED if stale else Reason.LONGER_THAN_P99, end_ns, source, stage=stage,
                 value_ns=duration_ns, limit_ns=hard if stale else p99, slack_ns=left_ns if left_ns < NEVER // 2 else 0,
             )  # fmt: skip
-        if stage is Stage.DETECT:
-            if not stale:
-                self._detected_ns = source.photon_ns
-            if self._fallback is not None:
-                reason = self._fallback.saw(duration_ns > p99, engine)
-                if reason is not None:
-                    self._write(
-                        Rung.FALLBACK, reason, end_ns, source, stage=stage, value_ns=duration_ns, limit_ns=p99,
-                        engine=self._fallback.engine,
-                    )  # fmt: skip
+        if stage is Stage.TRACK:  # not before: detections that were not placed are nothing to predict from
+            self._tracked_ns = max(self._tracked_ns, source.photon_ns)
+        if stage is Stage.DETECT and self._fallback is not None:
+            reason = self._fallback.saw(duration_ns > p99, engine)
+            if reason is not None:
+                self._write(
+                    Rung.FALLBACK, reason, end_ns, source, stage=stage, value_ns=duration_ns, limit_ns=p99,
+                    engine=self._fallback.engine,
+                )  # fmt: skip
         return stale
 
     def failed(self, stage: Stage, now_ns: int, source: Item) -> bool:
@@ -266,7 +265,7 @@ class Ladder:
     def begin(self, now_ns: int, *, new_cell: bool) -> None:
         """An episode begins. A new simulated cell lets go of the latch; an arm that is there stays stopped."""
         self._rung = Rung.DROP if self.latched is None else Rung.STOP
-        self._detected_ns = -1
+        self._tracked_ns = -1
         if new_cell:
             self.reset(now_ns, Reason.NEW_CELL)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from launch.config import load_config
-from launch.config.budget import BudgetConfig
-from launch.ladder import NEVER, Ladder, nanoseconds
+from launch.config.budget import BudgetConfig, FallbackConfig
+from launch.ladder import NEVER, Ladder, _Fallback, nanoseconds
 from launch.ledger import Ledger, Reason, Rows, Rung, Stage
 from launch.streams import Item
 from policy import ActionChunk
@@ -60,7 +62,7 @@ def test_a_limit_that_is_left_out_is_never_reached() -> None:
     assert nanoseconds(2.5) == 2_500_000
 
 
-# -- control loop: rungs 4 to 6 ----------------------------------------------------------------------------------------
+# -- control loop: rungs 4 to 6 ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_rules_that_are_off_never_stop() -> None:
     assert desk.decisions() == []
 
 
-# -- the latch ---------------------------------------------------------------------------------------------------------
+# -- the latch --------------------------------------------------------------------------------------------------------
 
 
 def test_the_latch_keeps_its_first_reason_and_ticks_stop_until_the_reset() -> None:
@@ -227,7 +229,7 @@ def test_somebody_who_cannot_be_told_keeps_nothing_from_stopping() -> None:
         ladder.announce()
 
 
-# -- the watchdog, and what may be sent --------------------------------------------------------------------------------
+# -- the watchdog, and what may be sent -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("silence_ms", "stops"), [(0, False), (100, False), (100.001, True)])
@@ -282,3 +284,255 @@ def test_photons_that_became_too_old_while_the_command_was_made(
     photon_ns = now_ns - round(age_ms * MS) if photon else -1
     assert Desk().ladder.lets_through(rung, now_ns, photon_ns) == sent
     assert Desk(rules(hold_age_ms=None)).ladder.lets_through(rung, now_ns, photon_ns)
+
+
+# -- perception loop: rungs 0 to 3 -------------------------------------------------------------------------------------
+
+
+def looked(ladder: Ladder, photon_ms: float) -> None:
+    """A look at the world that got as far as the tracker."""
+    for stage in (Stage.DETECT, Stage.LOCALIZE, Stage.TRACK):
+        ladder.finished(stage, round(photon_ms * MS) + 20 * MS, MS // 2, frame(photon_ms))
+
+
+def test_a_dropped_frame_is_rung_0_with_its_age() -> None:
+    desk = Desk()
+    desk.ladder.dropped(130 * MS, frame(100, sequence=5), Reason.OVERTAKEN)
+    (row,) = desk.rows()
+    assert (row["rung"], row["decision"], row["measured_ns"]) == (Rung.DROP, Reason.OVERTAKEN, 30 * MS)
+    assert (row["input"], row["photon_ns"], row["camera"]) == (5, 100 * MS, 0)
+
+
+@pytest.mark.parametrize(
+    ("seen_ms", "frame_age_ms", "left_out"),
+    [
+        (950, 42, False),  # 15 ms left: enough for the detector's p99
+        (950, 42.001, True),
+        (950, 500, True),  # the deadline has passed
+        (850, 50, True),
+        (849.999, 50, False),  # the last look is older than 150 ms: predicting would be guessing
+        (None, 50, False),  # nobody has looked yet
+    ],
+)
+def test_a_frame_is_left_out_where_time_is_short_and_the_last_look_is_young(
+    seen_ms: float | None, frame_age_ms: float, left_out: bool
+) -> None:
+    desk = Desk()
+    if seen_ms is not None:
+        looked(desk.ladder, seen_ms)
+    assert desk.ladder.leaves_out(1000 * MS, frame(1000 - frame_age_ms)) == left_out
+    rows = desk.rows()
+    assert rows["decision"].tolist() == [Reason.LITTLE_TIME_LEFT] * left_out
+    if left_out:
+        assert (rows["rung"][0], rows["other"][0], rows["modelled_ns"][0]) == (Rung.PREDICT, Stage.DETECT, 15 * MS)
+        assert rows["wait_ns"][0] == rows["measured_ns"][0] == 57 * MS - round(frame_age_ms * MS)
+
+
+def test_detections_that_never_reached_the_tracker_are_nothing_to_predict_from() -> None:
+    ladder = Desk().ladder
+    looked(ladder, 800)
+    ladder.finished(Stage.DETECT, 995 * MS, MS, frame(980))  # then the arm's pose at that instant was not known
+    assert not ladder.leaves_out(1000 * MS, frame(900))
+    looked(ladder, 980)
+    assert ladder.leaves_out(1000 * MS, frame(900))
+    looked(ladder, 700)  # a second camera's frame that came late makes the tracks no older
+    assert ladder.leaves_out(1000 * MS, frame(900))
+
+
+def test_a_new_episode_has_looked_at_nothing() -> None:
+    ladder = Desk().ladder
+    looked(ladder, 980)
+    ladder.begin(990 * MS, new_cell=True)
+    assert not ladder.leaves_out(1000 * MS, frame(900))
+
+
+def test_without_the_rule_no_frame_is_left_out() -> None:
+    ladder = Desk(rules(predict_age_ms=None)).ladder
+    looked(ladder, 990)
+    assert not ladder.leaves_out(1000 * MS, frame(900))
+
+
+@pytest.mark.parametrize(("age_ms", "too_old"), [(0, False), (500, False), (500.001, True)])
+def test_no_plan_starts_from_old_photons(age_ms: float, too_old: bool) -> None:
+    desk = Desk()
+    assert desk.ladder.too_old_to_plan(1000 * MS, frame(1000 - age_ms)) == too_old
+    assert desk.decisions() == [(Rung.CONTINUE, Reason.PHOTONS_TOO_OLD)] * too_old
+
+
+@pytest.mark.parametrize(
+    ("stage", "took_ms", "reason", "limit_ms", "left_ms"),
+    [
+        (Stage.DETECT, 15, None, 0, 0),
+        # photons of 5 ms ago when the detector began; localize, track, plan, ik and send are still to come: 38 ms
+        (Stage.DETECT, 16, Reason.LONGER_THAN_P99, 15, 57 - 5 - 16 - 38),
+        (Stage.DETECT, 200, Reason.LONGER_THAN_P99, 15, 57 - 5 - 200 - 38),
+        (Stage.DETECT, 200.001, Reason.FENCED, 200, 57 - 5 - 200.001 - 38),
+        (Stage.LOCALIZE, 3, Reason.LONGER_THAN_P99, 2, 57 - 5 - 3 - 36),
+        (Stage.TRACK, 1e3, Reason.LONGER_THAN_P99, 1, 57 - 5 - 1e3 - 35),
+        (Stage.PLAN, 401, Reason.FENCED, 400, 57 - 5 - 401 - 15),
+        # a tick follows a chunk for a second and more: what is left of its reaction says nothing
+        (Stage.IK, 11, Reason.LONGER_THAN_P99, 10, 0),
+        (Stage.IK, 51, Reason.FENCED, 50, 0),
+        (Stage.SEND, 1e3, Reason.LONGER_THAN_P99, 5, 0),
+    ],
+)
+def test_an_activation_that_took_too_long_is_noted_with_what_is_left_of_the_deadline(
+    stage: Stage, took_ms: float, reason: Reason | None, limit_ms: float, left_ms: float
+) -> None:
+    desk = Desk()
+    took_ns = round(took_ms * MS)
+    assert desk.ladder.finished(stage, 1005 * MS + took_ns, took_ns, frame(1000)) == (reason is Reason.FENCED)
+    rows = desk.rows()
+    assert rows["decision"].tolist() == ([] if reason is None else [reason])
+    if reason is not None:
+        assert (rows["rung"][0], rows["other"][0]) == (Rung.OVERRUN, stage)
+        assert (rows["measured_ns"][0], rows["modelled_ns"][0]) == (took_ns, limit_ms * MS)
+        assert rows["wait_ns"][0] == round(left_ms * MS)
+
+
+def test_overruns_that_are_not_noted_are_fenced_all_the_same() -> None:
+    desk = Desk(rules(overrun=False))
+    assert not desk.ladder.finished(Stage.PLAN, 0, 399 * MS, frame(0))
+    assert desk.ladder.finished(Stage.PLAN, 0, 401 * MS, frame(0))
+    assert desk.decisions() == [(Rung.OVERRUN, Reason.FENCED)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    took_ms=st.lists(st.tuples(st.sampled_from(list(Stage)[:7]), st.floats(0, 5_000)), max_size=30),
+    reaction_ms=st.one_of(st.none(), st.floats(0.001, 100)),
+    age_ms=st.floats(0, 600),
+)
+def test_holding_and_stopping_never_follow_from_the_reaction(
+    took_ms: list[tuple[Stage, float]], reaction_ms: float | None, age_ms: float
+) -> None:
+    """However late everything is: as long as photons and feedback are young, the arm follows its plan."""
+    desk = Desk(ORIN.model_copy(update={"reaction_ms": reaction_ms}))
+    ladder, now_ms = desk.ladder, 0.0
+    for stage, took in took_ms:
+        now_ms += took
+        photons = frame(max(0.0, now_ms - took - 10))
+        ladder.leaves_out(round(now_ms * MS), photons)
+        ladder.finished(stage, round(now_ms * MS), round(took * MS), photons)
+        assert tick(ladder, now_ms, chunk(now_ms - age_ms), feedback_ms=90) is Rung.DROP
+    assert ladder.latched is None
+    assert all(rung <= Rung.PREDICT for rung, _ in desk.decisions())
+
+
+# -- stages that raise -------------------------------------------------------------------------------------------------
+
+
+def test_a_stage_that_raises_too_often_in_a_row_stops() -> None:
+    desk = Desk()
+    ladder = desk.ladder
+    assert [ladder.failed(Stage.PLAN, 0, frame(0)) for _ in range(2)] == [False, False]
+    ladder.finished(Stage.DETECT, 0, 0, frame(0))  # another stage's success is not its own
+    assert ladder.failed(Stage.PLAN, 0, frame(0))
+    assert ladder.latched is Reason.STAGE_FAILED
+    rows = desk.rows()
+    assert rows["rung"].tolist() == [Rung.CONTINUE, Rung.CONTINUE, Rung.STOP]
+    assert set(rows["other"].tolist()) == {int(Stage.PLAN)}
+
+
+@pytest.mark.parametrize("between", ["a success", "a reset"])
+def test_what_makes_the_count_of_failures_start_anew(between: str) -> None:
+    ladder = Desk().ladder
+    for _ in range(5):
+        assert not ladder.failed(Stage.PLAN, 0, frame(0))
+        assert not ladder.failed(Stage.PLAN, 0, frame(0))
+        if between == "a success":
+            ladder.finished(Stage.PLAN, 0, 0, frame(0))
+        else:
+            ladder.reset(0, Reason.NEW_CELL)
+    assert ladder.latched is None
+
+
+@pytest.mark.parametrize(("allowed", "calls"), [(1, 1), (2, 2), (7, 7)])
+def test_how_often_is_a_rule(allowed: int, calls: int) -> None:
+    ladder = Desk(rules(failures=allowed)).ladder
+    assert [ladder.failed(Stage.DETECT, 0, frame(0)) for _ in range(calls)] == [*[False] * (calls - 1), True]
+
+
+def test_a_control_path_that_raises_stops_at_once() -> None:
+    desk = Desk(rules(failures=9))
+    assert desk.ladder.failed(Stage.IK, 0, frame(0))
+    assert desk.decisions() == [(Rung.STOP, Reason.STAGE_FAILED)]
+
+
+# -- rung 3 ------------------------------------------------------------------------------------------------------------
+
+
+def engines(fallback: _Fallback, missed: str) -> str:
+    """The engine after each activation; `x` is a miss."""
+    after = ""
+    for mark in missed:
+        fallback.saw(mark == "x", fallback.engine)
+        after += str(fallback.engine)
+    return after
+
+
+@pytest.mark.parametrize(
+    ("missed", "after"),
+    [
+        ("..xx", "0000"),
+        ("xxx", "001"),
+        ("x...x...x", "000000001"),
+        ("x........xx", "00000000000"),  # never three within nine
+        ("xxx....", "0011110"),  # four kept in a row: back on trial
+        ("xxx..x....", "0011111110"),  # a miss begins the row anew
+        ("xxxxxxx....", "00111111110"),
+    ],
+)
+def test_k_of_n_misses_and_the_way_back(missed: str, after: str) -> None:
+    assert engines(_Fallback(FallbackConfig(misses=3, of=9, recover=4)), missed) == after
+
+
+def test_the_way_back_takes_twice_as_long_after_each_failed_trial_up_to_eight_times() -> None:
+    fallback = _Fallback(FallbackConfig(misses=1, of=2, recover=2))
+    needed = []
+    for _ in range(6):
+        engines(fallback, "x")
+        assert fallback.engine == 1
+        kept = 0
+        while fallback.engine == 1:
+            engines(fallback, ".")
+            kept += 1
+        needed.append(kept)
+    assert needed == [2, 4, 8, 16, 16, 16]
+
+
+def test_a_trial_that_was_passed_is_forgiven() -> None:
+    fallback = _Fallback(FallbackConfig(misses=1, of=2, recover=2))
+    engines(fallback, "x..x....")  # the second trial needed four
+    assert fallback.engine == 0
+    engines(fallback, "....")  # twice `of` kept on trial
+    assert engines(fallback, "x..") == "110"
+
+
+def test_a_result_of_the_other_engine_counts_for_neither() -> None:
+    fallback = _Fallback(FallbackConfig(misses=1, of=1, recover=1))
+    assert fallback.saw(True, engine=1) is None
+    assert fallback.engine == 0
+    assert fallback.saw(True, engine=0) is Reason.MISSES
+    assert fallback.saw(False, engine=0) is None  # begun before the change
+    assert fallback.engine == 1
+    assert fallback.saw(False, engine=1) is Reason.KEPT_AGAIN
+    assert fallback.engine == 0
+
+
+@pytest.mark.parametrize(
+    ("has_fallback", "rule", "engine"),
+    [(True, FallbackConfig(misses=2, of=3, recover=2), 1), (True, None, 0), (False, FallbackConfig(misses=2, of=3), 0)],
+)
+def test_the_fallback_needs_an_engine_and_a_rule(has_fallback: bool, rule: FallbackConfig | None, engine: int) -> None:
+    desk = Desk(rules(fallback=rule, overrun=False), has_fallback=has_fallback)
+    for _ in range(2):
+        desk.ladder.finished(Stage.DETECT, 20 * MS, 16 * MS, frame(0), desk.ladder.engine)
+    assert desk.ladder.engine == engine
+    assert desk.decisions() == [(Rung.FALLBACK, Reason.MISSES)] * engine
+    for _ in range(2):
+        desk.ladder.finished(Stage.DETECT, 40 * MS, 15 * MS, frame(30), desk.ladder.engine)
+    rows = desk.rows()
+    assert desk.ladder.engine == 0
+    assert rows["decision"].tolist() == [Reason.KEPT_AGAIN] * engine
+    assert rows["engine"].tolist() == [0] * engine
