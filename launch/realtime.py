@@ -110,13 +110,18 @@ class Realtime:
         priority = self._config.priority
         if priority is None:
             return
-        try:
-            os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
-        except OSError as error:
+        refused = _first_in_first_out(priority)
+        if refused:
             remedy = PERMIT_RUNTIME if rt_runtime_us() == 0 else PERMIT_PRIORITY
-            self._note(f"control loop without SCHED_FIFO {priority} ({error.strerror}): {remedy}")
+            self._note(f"control loop without SCHED_FIFO {priority} ({refused}): {remedy}")
         else:
             self.achieved["scheduler"], self.achieved["priority"] = "SCHED_FIFO", priority
+
+    def enter_watchdog_thread(self) -> None:
+        """Put the calling thread above the control loop: a loop that never ends must not keep its watchdog away."""
+        priority = self._config.priority
+        if LINUX and priority is not None:
+            _first_in_first_out(min(priority + 1, os.sched_get_priority_max(os.SCHED_FIFO)))
 
     def _note(self, line: str) -> None:
         if line not in self.notes:  # each episode has a control thread of its own
@@ -150,6 +155,15 @@ class Realtime:
         else:
             self._undo.callback(_libc().munlockall)
             self.achieved["memory_locked"] = True
+
+
+def _first_in_first_out(priority: int) -> str:
+    """Give the calling thread SCHED_FIFO; the reason if that is refused."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _restore_affinity(thread: int, cores: set[int]) -> None:

@@ -28,6 +28,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
     """Run in real time and leave a complete run folder, also when interrupted or when a camera stops."""
     clock = RunClock()
     timeout_ns = round(config.task.timeout_s * 1e9) if config.task is not None else None
+    realtime = Realtime(config.realtime)
     with ExitStack() as stack:
         cell: LiveCell | None = None
         arm: Arm | None = None
@@ -45,7 +46,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
             arm = _connect(config, stack)
         folder = RunFolder(config, run_dir, virtual=False, epoch_offset_ns=time.time_ns() - clock())
         executor = Executor(graph, as_measured, folder.recorder)
-        realtime = stack.enter_context(Realtime(config.realtime))
+        stack.enter_context(realtime)
         folder.tell(executor, lambda: realtime.achieved)
         desk = OperatorDesk(run_dir)
         stack.callback(desk.close)
@@ -62,6 +63,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
             simulated=cell is not None,
             reset_wanted=desk.reset_wanted,
             enter_control=realtime.enter_control_thread,
+            enter_watchdog=realtime.enter_watchdog_thread,
         )  # fmt: skip
         interruption = stack.enter_context(Interruption())
         try:

@@ -210,3 +210,17 @@ def test_another_system_goes_without(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sys.platform in settings.notes[0]
     assert settings.achieved["scheduler"] is None
     assert settings.achieved["switch_interval_us"] == 500
+
+
+def test_the_watchdog_is_above_the_control_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        os, "sched_setscheduler", lambda _, policy, param: asked.append((policy, param.sched_priority)), raising=False
+    )
+    settings = with_(priority=50)
+    settings.enter_control_thread()
+    settings.enter_watchdog_thread()
+    with_(priority=99).enter_watchdog_thread()
+    with_(priority=None).enter_watchdog_thread()
+    assert [policy & os.SCHED_FIFO for policy, _ in asked] == [os.SCHED_FIFO] * 3
+    assert [priority for _, priority in asked] == [50, 51, 99]
