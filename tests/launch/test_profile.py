@@ -188,12 +188,17 @@ def test_and_that_works() -> None:
 # ---------------------------------------------------------------------------------------------------- packaged profiles
 
 
-@pytest.mark.parametrize("name", ["nominal", "orin_agx"])
-def test_a_packaged_profile_of_the_reference_machine_keeps_its_contract(name: str) -> None:
-    """The stages' p99 and the wait for the next control tick, one after the other: worse than any p99 of their sum."""
-    budget: BudgetConfig = load_config("sim_pick_place", ["budget=orin_agx"]).budget
+@pytest.mark.parametrize(
+    ("name", "contract"), [("nominal", "orin_agx"), ("orin_agx", "orin_agx"), ("cpu_2core", "cpu_2core")]
+)
+def test_a_packaged_profile_keeps_its_machines_contract(name: str, contract: str) -> None:
+    """With room, so that a run of 100 frames does not break it by chance."""
+    budget: BudgetConfig = load_config("sim_pick_place", [f"budget={contract}"]).budget
     assert budget.reaction_ms is not None
     assert budget.control_period_ms is not None
-    p99 = {name: float(quantiles_ms(delay, 0.99)) for name, delay in load_profile(name).stages.items()}
-    assert all(p99[stage] <= limit for stage, limit in budget.stages_ms.items())
-    assert sum(p99[stage] for stage in STAGES) + budget.control_period_ms <= budget.reaction_ms
+    delays = load_profile(name).stages
+    for stage, limit in budget.stages_ms.items():
+        assert quantiles_ms(delays[stage], 0.998) <= limit, stage
+    # one p99 after the other, and the wait for the next control tick: worse than the p99 of their sum
+    worst_ms = sum(float(quantiles_ms(delays[stage], 0.99)) for stage in STAGES) + budget.control_period_ms
+    assert worst_ms <= budget.reaction_ms
