@@ -78,6 +78,7 @@ class Executor:
         self._engines = [codec.engine_number(text) for text in graph.fingerprints]
         self._sink = sink
         self._tracked: Item | None = None
+        self._reset_ns = self._anew_ns = -1
         self._unrecorded: dict[int, tuple[Frame, int]] = {}
         self.frames = [Stream(f"frames of {name}", keep) for name in graph.cameras]
         self.states = Stream("robot states", 128 * keep)
@@ -144,9 +145,14 @@ class Executor:
         ):
             stream.clear()
 
-    def operator_reset(self) -> None:
-        """Start the control path anew from where the arm is; the ladder writes the row that a replay finds this by."""
+    def operator_reset(self, now_ns: int) -> None:
+        """Start the control path anew from where the arm is; the ladder writes the row that a replay finds this by.
+
+        The policy forgets what it was about when it first plans from photons that are newer than the reset: its loop
+        may be planning at this moment, and a replay comes to that plan after this row.
+        """
         self.graph.control.reset()
+        self._reset_ns = now_ns
 
     def repeat(self, row: Any) -> None:
         """Write a decision of the recorded run: a replay takes them, and makes none."""
@@ -219,6 +225,9 @@ class Executor:
     def plan(self, now_ns: int, tracks_sequence: int, state_sequence: int) -> Item:
         """Ask the policy for the next chunk of actions."""
         source = self.tracks.get(tracks_sequence)
+        if source.photon_ns > self._reset_ns > self._anew_ns:
+            self._anew_ns = self._reset_ns
+            self.graph.plan.reset()
         states = self._new_states(self.graph.plan.last_state, state_sequence)
         return self._run(
             Stage.PLAN, now_ns, source, self.chunks,
@@ -310,10 +319,10 @@ class Executor:
         stale = self._is_late(stage, now_ns + modelled, modelled, source, engine)
         outcome = Outcome.STALE if stale else value.outcome if isinstance(value, Command) else Outcome.OK
         decision = value.interventions if isinstance(value, Command) else 0
+        # by position, in the order of `Ledger.append`: a fifth less than by keyword
         self.ledger.append(
-            stage, sequence, now_ns, source.photon_ns, camera=camera, input_sequence=source.sequence,
-            other=other, outcome=outcome, decision=decision, modelled_ns=modelled, measured_ns=measured, wait_ns=wait,
-            frame=source.frame_sequence, engine=engine, rung=rung,
+            stage, sequence, now_ns, source.photon_ns, camera, source.sequence, other, outcome, decision,
+            modelled, measured, wait, source.frame_sequence, engine, rung,
         )  # fmt: skip
         item = Item(
             sequence, value, now_ns + modelled, source.photon_ns, source.camera, source.frame_sequence, engine, stale

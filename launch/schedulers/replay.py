@@ -131,7 +131,7 @@ class ReplayScheduler:
                 executor.sent(executor.commands.get(source), now_ns, int(row["measured_ns"]))
             elif stage is Stage.LADDER:
                 if row["decision"] == Reason.OPERATOR_RESET:
-                    executor.operator_reset()
+                    executor.operator_reset(now_ns)
                 executor.repeat(row)
         except NotHeld:
             raise

@@ -22,12 +22,16 @@ from launch.schedulers.notes import CHUNK_TOO_LATE, NO_POSE, TICKS_MISSED, TOO_L
 from launch.streams import Item
 from perception.source import Source
 from policy.chunk_schedule import ChunkSchedule
-from robot.arm import Arm
+from robot.arm import Arm, RobotState
 
 LEDGER_PERIOD_S = 0.25
 JOIN_TIMEOUT_S = 10.0
 # how long the control loop may take to end before somebody else tells the arm to stop
 CONTROL_TIMEOUT_S = 0.5
+# joints slower than this rest: braking from above it must have ended before the control path starts anew at standstill
+REST_RAD_S = 0.05
+# an operator's reset that the control loop could not follow at once is void: nobody expects the arm to move later
+RESET_NS = 1_000_000_000
 CONTROL = "control"
 
 
@@ -55,8 +59,10 @@ class WallScheduler:
         replan_horizon_ns: The next chunk is asked for when less than this is left of the present one [ns].
         on_rows: Gets the ledger's rows and the present time, from time to time.
         simulated: Whether each episode begins with a new cell: that lets go of a safe stop.
-        reset_wanted: Asked a few times per second whether the operator wants the safe stop to be let go.
+        reset_wanted: Asked a few times per second whether the operator wants the safe stop to be let go, while it is
+            latched and the arm rests.
         enter_control: Called in the control loop's thread before its first tick.
+        enter_watchdog: Called in the watchdog's thread before it begins.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class WallScheduler:
         simulated: bool = False,
         reset_wanted: Callable[[], bool] = lambda: False,
         enter_control: Callable[[], None] = lambda: None,
+        enter_watchdog: Callable[[], None] = lambda: None,
     ) -> None:
         self.executor = executor
         self.ladder = ladder
@@ -87,6 +94,7 @@ class WallScheduler:
         self._simulated = simulated
         self._reset_wanted = reset_wanted
         self.enter_control = enter_control
+        self.enter_watchdog = enter_watchdog
 
     def run_episode(
         self, index: int, timeout_ns: int | None, finished: Callable[[], bool], interrupted: Callable[[], bool]
@@ -110,8 +118,8 @@ class WallScheduler:
             episode.start()
             while not episode.stop.wait(LEDGER_PERIOD_S):
                 self._flush()
-                if self._reset_wanted():
-                    episode.reset_wanted = True
+                if episode.can_let_go and self._reset_wanted():
+                    episode.let_go()
                 if interrupted() or (deadline_ns is not None and self.clock() >= deadline_ns):
                     break
         finally:
@@ -134,7 +142,8 @@ class _Episode:
         self.stop = threading.Event()
         self._control_ended = threading.Event()
         self.error: BaseException | None = None
-        self.reset_wanted = False
+        self.can_let_go = False
+        self._let_go_until_ns = self._from_ns = -1
         self._run, self._executor, self._clock, self._notes = run, run.executor, run.clock, run.notes
         self._ladder = run.ladder
         self._attempt = Attempts(run.ladder, run.notes)
@@ -160,6 +169,10 @@ class _Episode:
         """Start the loops."""
         for thread in self._threads.values():
             thread.start()
+
+    def let_go(self) -> None:
+        """Have the control loop let go of the safe stop, now or not at all."""
+        self._let_go_until_ns = self._clock() + RESET_NS
 
     def end(self) -> None:
         """Stop the loops, the control loop first; it tells the arm to stop on its way out.
@@ -289,16 +302,18 @@ class _Episode:
                 continue
             seen_ns = tracks.photon_ns  # a plan starts from fresh photons, or waits for the next ones
             now_ns = self._clock()
-            if self._schedule.needs_next(now_ns) and not self._ladder.too_old_to_plan(now_ns, tracks):
+            if seen_ns > self._from_ns and self._schedule.needs_next(now_ns):
                 self._plan_from(tracks, now_ns)
 
     def _plan_from(self, tracks: Item, now_ns: int) -> None:
         executor = self._executor
+        if self._ladder.too_old_to_plan(now_ns, tracks):
+            return
         chunk = self._attempt(
             Stage.PLAN, now_ns, tracks,
             lambda: executor.plan(now_ns, tracks.sequence, executor.states.newest_sequence),
         )  # fmt: skip
-        if chunk is None or chunk.stale:
+        if chunk is None or chunk.stale or chunk.photon_ns <= self._from_ns:
             return
         if self._schedule.offer(chunk.value, self._clock()) == "switched":
             self._chunk = chunk
@@ -326,9 +341,6 @@ class _Episode:
             if self._finished():
                 self.stop.set()
                 return
-            if self.reset_wanted:
-                self.reset_wanted = False
-                self._let_go(now_ns)
             self._tick(arm, now_ns, max(0, now_ns - due_ns))
             due_ns += period_ns
             late_ns = clock() - due_ns
@@ -340,7 +352,12 @@ class _Episode:
     def _tick(self, arm: Arm, now_ns: int, late_ns: int) -> None:
         executor, ladder, clock = self._executor, self._ladder, self._clock
         state = executor.input_state(arm.read_state(), now_ns)
+        self.can_let_go = ladder.latched is not None and _rests(state.value)
+        if self.can_let_go and clock() <= self._let_go_until_ns:
+            self._start_anew(now_ns)
         chunk = self._chunk
+        if chunk is not None and chunk.photon_ns <= self._from_ns:
+            chunk = None  # it was being made when the operator reset
         rung = ladder.tick(now_ns, chunk, state.photon_ns)
         command = self._attempt(
             Stage.IK, now_ns, state, lambda: executor.control(now_ns, chunk, state.sequence, rung, late_ns)
@@ -358,11 +375,13 @@ class _Episode:
         if ladder.silenced:
             arm.stop()  # the watchdog was faster than this command, which must not be the last word
 
-    def _let_go(self, now_ns: int) -> None:
-        """The operator's reset: the arm starts anew from where it is, and from fresh photons."""
+    def _start_anew(self, now_ns: int) -> None:
+        """The operator's reset: the arm starts anew from where it is, and from photons that come after it."""
+        self.can_let_go, self._let_go_until_ns = False, -1
+        self._from_ns = now_ns
         self._chunk = None
         self._schedule.reset()
-        self._executor.operator_reset()
+        self._executor.operator_reset(now_ns)
         self._ladder.reset(now_ns, Reason.OPERATOR_RESET)
 
     def _watch(self, arm: Arm) -> None:
@@ -374,3 +393,7 @@ class _Episode:
             ticked_ns = self._ticked_ns
             if ticked_ns is not None and self._ladder.silent(self._clock(), ticked_ns):
                 arm.stop()
+
+
+def _rests(state: RobotState) -> bool:
+    return bool((abs(state.joint_velocities_rad_s) < REST_RAD_S).all())

@@ -1,0 +1,401 @@
+"""Faults on the wall clock, with the loops on threads and the live simulated arm.
+
+The machine may be late: what is asserted is what the ladder decided and on which figure, not when. Each run has its
+whole ledger walked through (`rules.py`): no stale command was ever sent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mujoco", reason="the simulator's extra is not installed: pip install '.[sim]'")
+
+from launch.config.budget import FallbackConfig
+from launch.ledger import Outcome, Reason, Rung, Stage
+from launch.live_cell import LiveCell
+from tests.launch.faults.parts import MS, SECOND, BreakingControl, Decision, Run
+from tests.launch.faults.wall_cell import SLACK_NS, WallCell, rules
+
+KEPT = (Rung.DROP, Reason.KEPT_AGAIN)
+BRAKING_NS = 600 * MS
+
+
+def is_on_time(decision: Decision, limit_ms: float, early_ms: float = 0.0) -> bool:
+    """Whether what was found is over the limit, and not by more than a late machine explains."""
+    return (limit_ms - early_ms) * MS <= decision.value_ns <= limit_ms * MS + SLACK_NS
+
+
+class Operator:
+    """Resets a latched stop once, when something is so; notes whether it was latched each time that they are asked."""
+
+    def __init__(self, cell: WallCell, when: Callable[[], bool] = lambda: True) -> None:
+        self._cell, self._when = cell, when
+        self.asked: list[bool] = []
+        self.has_reset = False
+        self._moved_ns: int | None = None
+
+    def __call__(self) -> bool:
+        self.asked.append(self._cell.ladder.latched is not None)
+        if self.has_reset or not self._when():
+            return False
+        self.has_reset = True
+        return True
+
+    def since_s(self) -> float:
+        """Time since the stop was let go [s]; below 0 before."""
+        if self.has_reset and self._moved_ns is None and self._cell.ladder.latched is None:
+            self._moved_ns = self._cell.clock()
+        return -1.0 if self._moved_ns is None else (self._cell.clock() - self._moved_ns) * 1e-9
+
+
+def went_on(cell: WallCell, run: Run, stopped: Decision) -> None:
+    """The arm rests until the operator's reset, and goes on from where it stands along a plan that begins anew."""
+    let_go = run.decided(Rung.DROP, Reason.OPERATOR_RESET)
+    assert run.rests(stopped.now_ns + BRAKING_NS, let_go.now_ns)
+    assert run.followed(stopped.now_ns + MS, let_go.now_ns) == []
+    assert next(gap for t_ns, gap in cell.arm.gaps if t_ns >= let_go.now_ns) < 0.01
+    assert len(set(run.followed(let_go.now_ns))) >= 1
+    assert run.fastest(let_go.now_ns) > 0.1
+    assert cell.policy.resets == 2
+    assert cell.ladder.latched is None
+
+
+# -- a slow detector ---------------------------------------------------------------------------------------------------
+
+
+def test_a_detector_three_times_as_slow_is_noted_and_the_arm_goes_on(live: LiveCell) -> None:
+    cell = WallCell(live)
+    cell.detector.fault = lambda look: time.sleep(0.09 if look > 5 else 0.0)
+    run = cell.run(lambda: cell.elapsed_s > 1.8)
+    overruns = [d for d in run.decisions if (d.rung, d.stage) == (Rung.OVERRUN, Stage.DETECT)]
+    assert len(overruns) >= 5
+    assert all(d.value_ns >= 60 * MS and d.limit_ns == 60 * MS for d in overruns)
+    assert cell.ladder.latched is None
+    assert run.fastest(int(run.speeds[-40, 0])) > 0.1
+
+
+def test_a_detector_ten_times_as_slow_has_frames_predicted(live: LiveCell) -> None:
+    cell = WallCell(live)
+    cell.detector.fault = lambda look: time.sleep(0.27 if look > 3 else 0.0)
+    run = cell.run(lambda: cell.elapsed_s > 2.5)
+    predicted = [d for d in run.decisions if d.rung is Rung.PREDICT]
+    assert len(predicted) >= 2
+    assert all(d.value_ns < d.limit_ns == 60 * MS for d in predicted)
+    tracks = run.of(Stage.TRACK)
+    without, seen = tracks[tracks["rung"] == Rung.PREDICT], tracks[tracks["rung"] != Rung.PREDICT]
+    assert len(without) == len(predicted)
+    for row in without:
+        assert row["photon_ns"] == seen[seen["order"] < row["order"]]["photon_ns"].max()
+    assert cell.ladder.latched is None
+    assert run.fastest(int(run.speeds[-40, 0])) > 0.1
+
+
+def test_a_detector_that_never_returns_is_held_and_then_stopped(live: LiveCell) -> None:
+    cell = WallCell(live, rules(stop_age_ms=2000.0))
+    returns = threading.Event()
+    cell.detector.fault = lambda look: returns.wait(30.0) and None if look == 6 else None
+
+    def until() -> bool:
+        over = cell.stopped_for_s() > 0.8
+        if over:
+            returns.set()
+        return over
+
+    run = cell.run(until)
+    held, stopped = run.decided(Rung.HOLD, Reason.PHOTONS_TOO_OLD), run.decided(Rung.STOP, Reason.PHOTONS_TOO_OLD)
+    assert is_on_time(held, 1000, early_ms=10)  # the next command would be too old
+    assert is_on_time(stopped, 2000)
+    assert run.followed(held.now_ns) == []
+    assert run.rests(held.now_ns + BRAKING_NS)
+    found = f"{stopped.value_ns * 1e-6:.0f} ms, limit 2000 ms"
+    assert run.said == [f"safe stop at {stopped.now_ns * 1e-9:.2f} s: the photons are too old: {found}"]
+
+
+def test_a_smaller_engine_takes_over_and_gives_back(live: LiveCell) -> None:
+    cell = WallCell(live, rules(fallback=FallbackConfig(misses=2, of=4, recover=5)), fallback=True)
+    cell.detector.fault = lambda look: time.sleep(0.08 if 4 <= look <= 7 else 0.0)
+    run = cell.run(lambda: cell.detector.looks >= 12)
+    changes = [d for d in run.decisions if d.rung is Rung.FALLBACK]
+    assert [(d.reason, d.engine) for d in changes[:2]] == [(Reason.MISSES, 1), (Reason.KEPT_AGAIN, 0)]
+    looks = run.of(Stage.DETECT)
+    smaller = looks[looks["engine"] == 1]
+    assert len(smaller) >= 5
+    assert cell.smaller is not None
+    assert cell.smaller.looks == len(smaller)
+    between = (looks["now_ns"] >= changes[0].now_ns) & (looks["now_ns"] < changes[1].now_ns - 1)
+    assert (looks["engine"][between] == 1).all()
+    assert looks["engine"][-1] == 0
+
+
+# -- a policy that raises, or is late ---------------------------------------------------------------------------------
+
+
+def broken(call: int) -> None:
+    raise ArithmeticError(f"call {call} is broken")
+
+
+def test_a_policy_that_raises_once_is_overcome(live: LiveCell) -> None:
+    cell = WallCell(live)
+    cell.policy.fault = lambda call: broken(call) if call == 4 else None
+    run = cell.run(lambda: cell.policy.plans >= 9)
+    assert run.error is None
+    assert run.decided(Rung.CONTINUE, Reason.STAGE_FAILED).stage is Stage.PLAN
+    assert cell.ladder.latched is None
+    assert max(run.followed()) >= 6
+    assert run.fastest(int(run.speeds[-40, 0])) > 0.1
+
+
+def test_a_policy_that_always_raises_ends_the_run_with_a_stop(live: LiveCell) -> None:
+    cell = WallCell(live)
+    cell.policy.fault = lambda call: broken(call) if call >= 4 else None
+    run = cell.run(lambda: False)
+    assert isinstance(run.error, ArithmeticError)
+    assert [d.reason for d in run.decisions if d.stage is Stage.PLAN and d.rung >= Rung.CONTINUE] == [
+        Reason.STAGE_FAILED
+    ] * 3
+    assert cell.ladder.latched is Reason.STAGE_FAILED
+    assert run.told[-1][1] == "stop"
+    assert cell.comes_to_rest()
+    assert run.said[0].endswith("a stage failed (plan)")
+
+
+def test_a_chunk_that_comes_800_ms_late_is_fenced(live: LiveCell) -> None:
+    cell = WallCell(live, rules(hold_age_ms=5000.0))
+    cell.policy.fault = lambda call: time.sleep(0.8 if call == 4 else 0.0)
+    run = cell.run(lambda: cell.policy.plans >= 8)
+    fenced = run.decided(Rung.OVERRUN, Reason.FENCED, Stage.PLAN)
+    assert is_on_time(fenced, 800)
+    assert fenced.limit_ns == 400 * MS
+    late = run.rows[(run.rows["stage"] == Stage.PLAN) & (run.rows["outcome"] == Outcome.STALE)]
+    assert len(late) >= 1
+    assert not set(late["sequence"].tolist()) & set(run.followed())
+    assert max(run.followed()) > late["sequence"].min()
+    assert cell.ladder.latched is None
+
+
+# -- a camera that stalls ---------------------------------------------------------------------------------------------
+
+
+def test_a_camera_that_stalls_for_two_seconds_is_waited_for(live: LiveCell) -> None:
+    cell = WallCell(live)
+    from_ns = cell.start_ns + 800 * MS
+    cell.camera.stalls = (from_ns, from_ns + 2 * SECOND)
+    run = cell.run(lambda: cell.elapsed_s > 3.8)
+    held = run.decided(Rung.HOLD, Reason.PHOTONS_TOO_OLD)
+    assert is_on_time(held, 1000, early_ms=10)
+    back = next(d for d in run.decisions if (d.rung, d.reason) == KEPT and d.now_ns > held.now_ns)
+    assert back.photon_ns >= from_ns + 2 * SECOND
+    assert run.rests(held.now_ns + BRAKING_NS, back.now_ns)
+    assert run.followed(held.now_ns, back.now_ns) == []
+    assert len(set(run.followed(back.now_ns))) >= 2
+    assert run.fastest(back.now_ns) > 0.1
+    assert cell.ladder.latched is None
+
+
+# -- an arm whose feedback stops, and the operator ---------------------------------------------------------------------
+
+
+def test_feedback_that_freezes_stops_the_arm_until_it_is_back_and_the_operator_resets(live: LiveCell) -> None:
+    cell = WallCell(live)
+    operator = Operator(cell, when=lambda: not cell.arm.frozen)
+
+    def until() -> bool:
+        cell.arm.frozen = cell.elapsed_s > 0.6 and cell.stopped_for_s() < 0.8 and not operator.has_reset
+        return operator.since_s() > 0.6
+
+    run = cell.run(until, reset_wanted=operator)
+    stopped = run.decided(Rung.STOP, Reason.FEEDBACK_SILENT)
+    assert is_on_time(stopped, 400)
+    went_on(cell, run, stopped)
+    assert operator.asked
+    assert all(operator.asked)  # nobody is asked while there is nothing to let go of
+
+
+def test_a_read_that_hangs_is_stopped_by_the_watchdog_and_reset(live: LiveCell) -> None:
+    cell = WallCell(live)
+    hung: list[int] = []
+
+    def hang(now_ns: int) -> None:
+        if cell.elapsed_s > 0.6 and not hung:
+            hung.append(now_ns)
+            time.sleep(1.0)
+            hung.append(cell.clock())
+
+    cell.arm.before_read = hang
+    operator = Operator(cell)
+    run = cell.run(lambda: operator.since_s() > 0.6, reset_wanted=operator)
+    stopped = run.decided(Rung.STOP, Reason.WATCHDOG)
+    assert is_on_time(stopped, 400)
+    went_on(cell, run, stopped)
+    # the arm was told while the loop hung, and was sent nothing until the reset
+    let_go = run.decided(Rung.DROP, Reason.OPERATOR_RESET)
+    told = [(t_ns, what) for t_ns, what in run.told if hung[0] < t_ns < let_go.now_ns]
+    assert told[0][1] == "stop"
+    assert told[0][0] < hung[1]
+    assert {what for _, what in told} == {"stop"}
+
+
+def test_a_reset_that_the_loop_could_not_follow_at_once_is_void(live: LiveCell) -> None:
+    """Nobody expects the arm to move on seconds after the reset."""
+    cell = WallCell(live)
+    operator = Operator(cell)
+    hung: list[int] = []
+
+    def hang(now_ns: int) -> None:
+        if operator.has_reset and not hung:
+            hung.append(now_ns)
+            time.sleep(1.2)
+
+    def until() -> bool:
+        if cell.elapsed_s > 0.3:
+            cell.ladder.latch(Reason.GOVERNOR, cell.clock())
+        return bool(hung) and cell.clock() > hung[0] + 1600 * MS
+
+    cell.arm.before_read = hang
+    run = cell.run(until, reset_wanted=operator)
+    assert hung
+    assert Reason.OPERATOR_RESET not in [d.reason for d in run.decisions]
+    assert cell.ladder.latched is Reason.GOVERNOR
+    assert run.rests(hung[0])
+
+
+def test_a_command_that_hangs_on_its_way_is_not_the_last_word(live: LiveCell) -> None:
+    """It reaches the arm after the watchdog's stop, so the arm is told to stop again."""
+    cell = WallCell(live)
+    hung: list[int] = []
+
+    def hang(now_ns: int) -> None:
+        if cell.elapsed_s > 0.6 and not hung:
+            hung.append(now_ns)
+            time.sleep(0.8)
+
+    cell.arm.before_send = hang
+    run = cell.run(lambda: cell.stopped_for_s() > 1.2)
+    stopped = run.decided(Rung.STOP, Reason.WATCHDOG)
+    words = [what for t_ns, what in run.told if t_ns > stopped.now_ns]
+    assert words[:3] == ["stop", "send", "stop"]
+    assert set(words[3:]) == {"stop"}
+    assert run.rests(stopped.now_ns + 400 * MS + BRAKING_NS)
+
+
+def test_a_loop_that_hangs_while_it_brakes_is_stopped_too(live: LiveCell) -> None:
+    cell = WallCell(live)
+    hung: list[int] = []
+
+    def hang(now_ns: int) -> None:
+        cell.arm.frozen = cell.elapsed_s > 0.6
+        if cell.ladder.latched is not None and not hung:
+            hung.append(now_ns)
+            time.sleep(0.8)
+
+    cell.arm.before_read = hang
+    run = cell.run(lambda: cell.stopped_for_s() > 1.2)
+    stops = [d.reason for d in run.decisions if d.rung is Rung.STOP]
+    assert stops == [Reason.FEEDBACK_SILENT, Reason.WATCHDOG]
+    assert cell.ladder.latched is Reason.FEEDBACK_SILENT
+    barked = run.decided(Rung.STOP, Reason.WATCHDOG)
+    assert is_on_time(barked, 400)
+    assert {what for t_ns, what in run.told if t_ns > barked.now_ns} == {"stop"}
+    assert run.rests(barked.now_ns + BRAKING_NS)
+
+
+def test_a_loop_that_hangs_when_the_run_ends_has_its_arm_stopped_by_others(live: LiveCell) -> None:
+    cell = WallCell(live, rules(watchdog_ms=None))
+    hangs, returns = threading.Event(), threading.Event()
+
+    def hang(_now_ns: int) -> None:
+        if cell.elapsed_s > 0.5:
+            hangs.set()
+            returns.wait(20.0)
+
+    cell.arm.before_read = hang
+    stop, stopped_before_it_returned = cell.arm.stop, []
+
+    def noted() -> None:
+        stopped_before_it_returned.append(not returns.is_set())
+        returns.set()
+        stop()
+
+    cell.arm.stop = noted  # type: ignore[method-assign]
+    run = cell.run(lambda: False, interrupted=hangs.is_set)
+    assert stopped_before_it_returned[0]
+    assert run.error is None
+    assert cell.comes_to_rest()
+
+
+def test_a_control_path_that_raises_stops_at_once(live: LiveCell) -> None:
+    cell = WallCell(live)
+    BreakingControl(cell.graph, lambda: cell.elapsed_s > 0.6)
+    run = cell.run(lambda: False)
+    assert isinstance(run.error, ArithmeticError)
+    assert run.decided(Rung.STOP, Reason.STAGE_FAILED).stage is Stage.IK
+    assert cell.ladder.latched is Reason.STAGE_FAILED
+    assert cell.arm.told[-1][1] == "stop"
+    assert cell.comes_to_rest()
+
+
+# -- the system's clock, and two faults at once ------------------------------------------------------------------------
+
+
+def test_a_system_clock_that_steps_changes_nothing(live: LiveCell, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = WallCell(live)
+    hour, real = 3600 * SECOND, time.time_ns
+
+    def stepping() -> int:
+        return real() + (hour if int(cell.elapsed_s * 5) % 2 else -hour)
+
+    monkeypatch.setattr(time, "time_ns", stepping)
+    monkeypatch.setattr(time, "time", lambda: stepping() * 1e-9)
+    run = cell.run(lambda: cell.elapsed_s > 1.5)
+    assert cell.ladder.latched is None
+    for stage in (Stage.CAPTURE, Stage.STATE, Stage.IK, Stage.SEND):
+        rows = run.of(stage)
+        assert (np.diff(rows["now_ns"]) > 0).all()
+        assert (np.diff(rows["photon_ns"][rows["photon_ns"] >= 0]) >= 0).all()
+    span_ns = run.rows["now_ns"].max() - run.rows["now_ns"].min()
+    assert SECOND < span_ns < 60 * SECOND
+    assert run.fastest(int(run.speeds[-40, 0])) > 0.1
+
+
+def test_a_camera_stalls_while_the_policy_raises(live: LiveCell) -> None:
+    cell = WallCell(live)
+    from_ns = cell.start_ns + 600 * MS
+    cell.camera.stalls = (from_ns, from_ns + 1_600 * MS)
+    left = [cell.start_ns + 300 * MS, from_ns + SECOND]
+
+    def fault(call: int) -> None:
+        if left and cell.clock() > left[0]:
+            left.pop(0)
+            broken(call)
+
+    cell.policy.fault = fault
+    run = cell.run(lambda: cell.elapsed_s > 3.2)
+    assert run.error is None
+    assert [d.stage for d in run.decisions if d.reason is Reason.STAGE_FAILED] == [Stage.PLAN] * 2
+    held = run.decided(Rung.HOLD, Reason.PHOTONS_TOO_OLD)
+    back = next(d for d in run.decisions if (d.rung, d.reason) == KEPT and d.now_ns > held.now_ns)
+    assert run.rests(held.now_ns + BRAKING_NS, back.now_ns)
+    assert run.fastest(back.now_ns) > 0.1
+
+
+def test_a_detector_never_returns_and_the_feedback_freezes(live: LiveCell) -> None:
+    cell = WallCell(live, rules(hold_age_ms=5000.0))
+    returns = threading.Event()
+    cell.detector.fault = lambda look: returns.wait(30.0) and None if look == 6 else None
+
+    def until() -> bool:
+        cell.arm.frozen = cell.elapsed_s > 0.9
+        over = cell.stopped_for_s() > 0.8
+        if over:
+            returns.set()
+        return over
+
+    run = cell.run(until)
+    stopped = run.decided(Rung.STOP, Reason.FEEDBACK_SILENT)
+    assert is_on_time(stopped, 400)
+    assert run.rests(stopped.now_ns + BRAKING_NS)
