@@ -10,19 +10,18 @@ from deploy.report.markup import Markup, share, tag
 REACH = 1.5
 
 
-def meter(latency: dict[str, Any], statistic: str = "p99", *, judged: bool = True) -> Markup:
+def meter(latency: dict[str, Any], statistic: str, budget: float | None, *, broken: bool) -> Markup:
     """Median, 99th percentile and largest of durations against their budget.
 
     Args:
-        latency: `n`, `p50_ms`, `p99_ms`, `max_ms`, `budget_ms`.
+        latency: `n`, `p50_ms`, `p99_ms`, `max_ms`.
         statistic: Which of them the budget is about: `p50`, `p99`, `max`.
-        judged: Whether crossing the budget breaks the contract; else the bar does not warn.
+        budget: The budget, if there is one [ms].
+        broken: Whether the bar shall warn.
     """
-    budget = latency.get("budget_ms")
-    if not latency.get("n") or not budget:
+    if not latency["n"] or not budget:
         return tag("span", "no clause" if not budget else "never ran", class_="quiet")
     parts = {name: latency[f"{name}_ms"] / budget for name in ("p50", "p99", "max")}
-    state = "over" if parts[statistic] > 1 and judged else "within"
     return tag(
         "span",
         tag(
@@ -36,7 +35,7 @@ def meter(latency: dict[str, Any], statistic: str = "p99", *, judged: bool = Tru
             aria_label=", ".join(f"{name} {share(part)} of the budget" for name, part in parts.items()),
         ),
         tag("span", share(parts[statistic]), class_="share", title=f"the {statistic} as a part of the budget"),
-        class_=f"gauge {state}",
+        class_="gauge over" if broken else "gauge",
     )
 
 

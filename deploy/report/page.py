@@ -67,7 +67,7 @@ def html_page(report: dict[str, Any], series: dict[str, Any], title: str) -> str
                 aria_label="sections",
             ),
             stage_table(report),
-            _distribution(),
+            _distribution(report),
             _timeline(),
             worst_frames(series, report["reaction"]["budget_ms"]),
             ladder(report),
@@ -82,7 +82,8 @@ def html_page(report: dict[str, Any], series: dict[str, Any], title: str) -> str
     return f"<!DOCTYPE html>\n{tag('html', tag('head', head), tag('body', body), lang='en')}\n"
 
 
-def _distribution() -> Markup:
+def _distribution(report: dict[str, Any]) -> Markup:
+    virtual = report["clock"] == "virtual" and report["durations"] == "measured"
     return tag(
         "section",
         tag("h2", "How often it took longer"),
@@ -90,7 +91,10 @@ def _distribution() -> Markup:
             "p",
             "Each curve says which fraction of all durations was at least that long, the rarest at the bottom. A "
             "diamond is a limit of the p99, a triangle one of the largest: a curve keeps it that passes on its left; "
-            "one that is broken is filled. A click on a name hides its curve.",
+            "one that is broken is filled. A click on a name hides its curve. ",
+            "The stages' curves are what this machine took; verdicts on the virtual clock are about the run's own time."
+            if virtual
+            else None,
             class_="how",
         ),
         _plot("ccdf", "The percentiles are in the table above."),

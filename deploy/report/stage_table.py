@@ -60,22 +60,25 @@ def _lines(
     key: str, name: str, latency: dict[str, Any], clauses: list[dict[str, Any]], judged: bool
 ) -> Iterable[Markup]:
     about = [clause for clause in clauses if clause["unit"] and clause["clause"].rpartition(".")[2] == name]
-    kept = all(clause["kept"] or clause["ignored"] for clause in about)
-    statistic = about[0]["statistic"] if about else "p99"
-    yield _line(
-        key, words(name), latency, _verdict(about, kept), statistic, judged=judged, state="" if kept else "broken"
-    )
+    state = "broken" if any(map(_is_broken, about)) else ""
+    # of a stage's clauses the first is the one about its p99, the other its hard limit
+    first = about[0] if about else {"statistic": "p99", "limit": latency["budget_ms"], "kept": True}
+    yield _line(key, words(name), latency, _verdict(about), first, over=judged and _is_broken(first), state=state)
     corrected = latency.get("corrected")
     if corrected is not None and any(corrected[field] != latency[field] for field in corrected):
-        yield _line(f"{key}.corrected", "corrected", corrected, Markup(""), statistic, judged=False, state="corrected")
+        yield _line(f"{key}.corrected", "corrected", corrected, Markup(""), first, over=False, state="corrected")
+
+
+def _is_broken(clause: dict[str, Any]) -> bool:
+    return not clause["kept"] and not clause["ignored"]
 
 
 def _line(
-    key: str, name: str, latency: dict[str, Any], verdict: Markup, statistic: str, *, judged: bool, state: str
+    key: str, name: str, latency: dict[str, Any], verdict: Markup, clause: dict[str, Any], *, over: bool, state: str
 ) -> Markup:
-    ran, budget = bool(latency["n"]), latency["budget_ms"]
-    over = judged and ran and budget is not None and latency[f"{statistic}_ms"] > budget
-    cells = [tag("th", name, scope="row"), tag("td", meter(latency, statistic, judged=judged), class_="bar")]
+    ran, budget, statistic = bool(latency["n"]), latency["budget_ms"], clause["statistic"]
+    bar = meter(latency, statistic, clause["limit"], broken=over)
+    cells = [tag("th", name, scope="row"), tag("td", bar, class_="bar")]
     cells.append(_cell(f"{key}.budget_ms", budget, limit(budget), "budget"))
     for field, label in _TIMES.items():
         value = latency[field]
@@ -98,9 +101,10 @@ def _cell(key: str, value: Any, text: str, label: str, *, over: bool = False) ->
     return figure("td", key, value, text, data_label=label, class_="over" if over else None)
 
 
-def _verdict(about: list[dict[str, Any]], kept: bool) -> Markup:
+def _verdict(about: list[dict[str, Any]]) -> Markup:
     if not about:
         return tag("span", "no clause", class_="quiet")
     if all(clause["n"] == 0 for clause in about):
         return tag("span", "no samples", class_="quiet")
-    return tag("span", "✓ kept", class_="kept") if kept else tag("span", "✗ broken", class_="broken")
+    broken = any(map(_is_broken, about))
+    return tag("span", "✗ broken", class_="broken") if broken else tag("span", "✓ kept", class_="kept")

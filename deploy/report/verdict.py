@@ -66,7 +66,7 @@ def _verdict(contract: dict[str, Any]) -> Markup:
     aside = (of if clauses else "") + (f" ({ignored} ignored)" if ignored else "")
     return tag(
         "div",
-        tag("p", tag("span", mark, class_="mark", aria_hidden="true"), tag("strong", sentence), tag("span", aside)),
+        tag("p", tag("strong", tag("span", mark, class_="mark", aria_hidden="true"), sentence), tag("span", aside)),
         tag("ul", *(tag("li", *_sentence(index, clause)) for index, clause in broken)) if broken else None,
         class_=f"verdict {state}",
         data_verdict=state,
@@ -80,9 +80,8 @@ def _sentence(index: int, clause: dict[str, Any]) -> Iterator[object]:
     yield figure("b", f"contract.clauses.{index}.value", value, quantity(value, unit))
     yield f", limit {limit(allowed)} {unit}".rstrip() if unit or allowed else ", none allowed"
     if allowed > 0 and value > allowed:
-        yield tag(
-            "span", f" ({share(value / allowed - 1)} over)" if value < 2 * allowed else f" ({share(value / allowed)})"
-        )
+        times = value / allowed
+        yield f" ({share(times - 1)} over)" if times < 2 else f" ({times:.1f}\u202f× the limit)"
 
 
 def _headlines(report: dict[str, Any]) -> Iterator[Markup]:
@@ -102,15 +101,10 @@ def _latency(report: dict[str, Any], name: str, statistic: str, label: str, mean
     ran, budget = bool(latency["n"]), latency["budget_ms"]
     value = latency[statistic]
     over = ran and budget is not None and value > budget
-    return _headline(
-        label,
-        joined(
-            figure("b", f"{name}.{statistic}", value, milliseconds(value) if ran else ABSENT),
-            tag("small", " ms" if ran else None, f" of {limit(budget)} ms" if budget is not None else " no clause"),
-        ),
-        joined(meter(latency, statistic.removesuffix("_ms")) if ran and budget else None, tag("span", meaning)),
-        bad=over,
-    )
+    allowed = f" of {limit(budget)} ms" if budget is not None else " ms, no clause" if ran else " no clause"
+    found = figure("b", f"{name}.{statistic}", value, milliseconds(value) if ran else ABSENT)
+    bar = meter(latency, statistic.removesuffix("_ms"), budget, broken=over) if ran and budget else None
+    return _headline(label, joined(found, tag("small", allowed)), joined(bar, tag("span", meaning)), bad=over)
 
 
 def _number(key: str, value: int, label: str, meaning: str, *, bad: bool = True) -> Markup:

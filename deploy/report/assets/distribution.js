@@ -1,7 +1,10 @@
 // How often anything took longer: complementary distributions on logarithmic axes.
 
+const FINEST_MS = 0.001;
+
 function distribution(figure, ccdf, width) {
-  const names = Object.keys(ccdf).filter((name) => ccdf[name].n > 0);
+  const measured = Object.keys(ccdf).filter((name) => ccdf[name].n > 0);
+  const names = measured.filter((name) => ccdf[name].ms[ccdf[name].ms.length - 1] > FINEST_MS);
   if (!names.length) return null;
   const limits = names.map((name) => ccdf[name].limit_ms).filter((limit) => limit !== null);
   const most = Math.max(...names.map((name) => ccdf[name].n));
@@ -38,8 +41,9 @@ function distribution(figure, ccdf, width) {
     keys.append(button);
   });
 
-  const canvas = make("div");
+  const canvas = make("div"), never = measured.filter((name) => !names.includes(name));
   figure.append(keys, canvas);
+  if (never.length) figure.append(make("p", { class: "quiet" }, never.map(words).join(", ") + ": never more than a microsecond"));
   let box = null;
   const narrow = width < 600;
   const named = { 0.1: "p90", 0.01: "p99", 0.001: "p99.9" };
@@ -81,11 +85,13 @@ function distribution(figure, ccdf, width) {
 
   function clauses(u) {
     const draw = u.ctx, size = 6 * devicePixelRatio;
-    names.forEach((name, i) => {
+    const limited = names.map((name, i) => {
       const { limit_ms: limit, statistic, ms, fraction } = ccdf[name];
-      if (limit === null || !u.series[i + 1].show) return;
-      const of_p99 = statistic === "p99", longer = ms.findIndex((value) => value > limit);
-      const broken = longer >= 0 && (!of_p99 || fraction[longer] > 0.01);
+      const longer = limit === null ? -1 : ms.findIndex((value) => value > limit), of_p99 = statistic === "p99";
+      return { name, limit, of_p99, shown: u.series[i + 1].show, broken: longer >= 0 && (!of_p99 || fraction[longer] > 0.01) };
+    });
+    // limits may be the same: a broken one is in front
+    for (const { name, limit, of_p99, broken } of limited.filter((one) => one.limit !== null && one.shown).sort((a, b) => a.broken - b.broken)) {
       const x = u.valToPos(limit, "x", true), y = of_p99 ? u.valToPos(0.01, "y", true) : u.bbox.top + u.bbox.height - size;
       draw.save();
       draw.setLineDash([]);
@@ -101,7 +107,7 @@ function distribution(figure, ccdf, width) {
       draw.fill();
       draw.stroke();
       draw.restore();
-    });
+    }
   }
 
   function point(u) {

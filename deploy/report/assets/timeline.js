@@ -44,7 +44,7 @@ function timeline(figure, series, width) {
   const plots = [];
   const xAxis = {
     size: 34, space: narrow ? 64 : 90, incrs: STEPS_S,
-    values: (u, ticks) => ticks.map((tick) => seconds(tick, u.scales.x.max - u.scales.x.min)),
+    values: (_, ticks, axis, space, step) => ticks.map((tick) => tick.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9))) + " s"),
   };
   const shared = {
     width, legend: { show: false }, select: { show: true },

@@ -90,7 +90,7 @@ def test_text_is_never_markup() -> None:
         (
             lambda found: found["clauses"][8].update(value=171.0),
             "broken",
-            "reaction p99 171.0 ms, limit 57 ms (300\u202f%)",
+            "reaction p99 171.0 ms, limit 57 ms (3.0\u202f× the limit)",
         ),
         (
             lambda found: found.update(kept=True, clauses=found["clauses"][:8]),
@@ -182,3 +182,28 @@ def test_the_plotting_library_is_unmodified(name: str, sha256: str) -> None:
 
 def test_the_librarys_licence_is_on_the_page() -> None:
     assert files("deploy.report").joinpath("assets/uplot/LICENSE").read_text() in parsed().scripts[1]
+
+
+@pytest.mark.parametrize(
+    ("clause", "gauges"),
+    [
+        (documents.clause("control_period", 10.0, 10.0, "p50"), 0),
+        (documents.clause("control_period", 5.0, 5.6, "p50"), 1),
+        (documents.clause("control_period", 5.0, 5.6, "p50", ignored=True), 0),
+        (documents.clause("hard.detect", 20.0, 21.0, "max"), 1),
+    ],
+)
+def test_a_bar_warns_where_its_clause_is_broken(clause: dict[str, Any], gauges: int) -> None:
+    report = documents.report()
+    report["contract"]["clauses"] = [clause]
+    report["reaction"]["budget_ms"] = None
+    rows = [attributes for name, attributes in parsed(report).elements if attributes.get("class") == "gauge over"]
+    assert len(rows) == gauges
+
+
+def test_on_the_virtual_clock_what_this_machine_took_is_not_judged() -> None:
+    report = {**documents.report(), "clock": "virtual"}
+    report["contract"]["clauses"] = [documents.clause("stage.detect", 10.0, 12.0)]
+    assert parsed(report).text.count("✗ broken") == 2  # in the table and in the contract
+    report["reaction"]["budget_ms"] = None
+    assert not [1 for _, attributes in parsed(report).elements if attributes.get("class") == "gauge over"]
