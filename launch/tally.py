@@ -153,6 +153,8 @@ class Tally:
                     if chunk > self._reacted:
                         reactions.append(age)
                         self._reacted = chunk
+                else:
+                    self._sent = None  # a hold follows no photons: they do not age in it
             elif stage == Stage.CAPTURE:
                 self._frames.arrive(camera, sequence)
             elif stage == Stage.DETECT:

@@ -123,6 +123,15 @@ def test_a_stall_of_the_control_loop_is_corrected_in_the_ages() -> None:
     assert (corrected.n, corrected.max_ms) == (7, 61.0)  # 31, 41, 51, 61 ms were never seen
 
 
+def test_a_hold_is_no_stall() -> None:
+    tally = Tally(BudgetConfig(command_age_ms=1000.0), control_period_ns=10 * MS)
+    held = [(now, 0, Rung.HOLD, Outcome.HELD) for now in range(20, 70, 10)]
+    tally.add(commands((10, 0, 0, 0), *held, (70, 60, 0, 0)).take())
+    corrected = tally.corrected("command_age")
+    assert corrected is not None
+    assert (tally.command_age.n, corrected.n) == (2, 2)
+
+
 def test_lateness_is_what_the_ticks_waited() -> None:
     tally = Tally(BudgetConfig(control_lateness_ms=1.5), control_period_ns=10 * MS)
     tally.add(commands(*[(10 * tick, 0, 0, 0) for tick in range(1, 4)]).take())
