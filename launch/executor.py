@@ -78,6 +78,7 @@ class Executor:
         self._engines = [codec.engine_number(text) for text in graph.fingerprints]
         self._sink = sink
         self._tracked: Item | None = None
+        self._tracks_ns = -1  # the instant that the tracker is at, by a look or by a prediction
         self._reset_ns = self._anew_ns = -1
         self._unrecorded: dict[int, tuple[Frame, int]] = {}
         self.frames = [Stream(f"frames of {name}", keep) for name in graph.cameras]
@@ -132,7 +133,7 @@ class Executor:
         """Begin an episode: every stage forgets, streams are emptied, numbering goes on."""
         self.ledger.append(Stage.EPISODE, index, now_ns, now_ns)
         self.graph.reset()
-        self._tracked = None
+        self._tracked, self._tracks_ns = None, -1
         for stream in (
             *self.frames,
             self._detected,
@@ -164,8 +165,8 @@ class Executor:
         )  # fmt: skip
 
     def comes_too_late(self, frame: Item) -> bool:
-        """Whether a frame is so much older than one that was tracked already that the tracker cannot use it."""
-        return self._tracked is not None and frame.photon_ns < self._tracked.photon_ns - LATE_NS
+        """Whether a frame is so much older than where the tracker is already that it would be refused."""
+        return frame.photon_ns < self._tracks_ns - LATE_NS
 
     # -- stages ---------------------------------------------------------------------------------------------------
 
@@ -205,6 +206,7 @@ class Executor:
         )  # fmt: skip
         if self._tracked is None or source.photon_ns > self._tracked.photon_ns:
             self._tracked = source
+        self._tracks_ns = max(self._tracks_ns, source.photon_ns)
         self._record_frame(source.camera)
         return item
 
@@ -219,6 +221,7 @@ class Executor:
             lambda value: ("tracks", codec.encode_tracks(value)),
             other=frame_sequence, rung=Rung.PREDICT, left_out_of=camera,
         )  # fmt: skip
+        self._tracks_ns = max(self._tracks_ns, frame.photon_ns)
         self._record_frame(camera)
         return item
 

@@ -15,7 +15,8 @@ pytest.importorskip("mujoco", reason="the simulator's extra is not installed: pi
 
 from launch.config.budget import FallbackConfig
 from launch.ledger import ROW_FIELDS, Outcome, Reason, Rung, Stage
-from tests.launch.faults.parts import MS, PERIOD_NS, SECOND, BreakingControl
+from launch.streams import Item
+from tests.launch.faults.parts import MS, PERIOD_NS, SECOND, BreakingControl, grey_frame
 from tests.launch.faults.virtual_cell import FOR_EVER, ORIN, VirtualCell, after, rules
 
 KEPT = (Rung.DROP, Reason.KEPT_AGAIN)
@@ -84,6 +85,31 @@ def test_a_detector_ten_times_as_slow_has_every_other_frame_predicted() -> None:
         assert row["other"] > row["frame"]
     assert run.rungs() == []
     assert run.moves(SECOND)
+
+
+def test_a_second_cameras_frame_from_before_a_prediction_is_left_out_and_no_failure() -> None:
+    """The tracker has moved on to the predicted instant: it would refuse what is 100 ms older, look or no look."""
+    cell = VirtualCell()
+    executor = cell.executor
+
+    def arrives(stamp_ms: int) -> Item:
+        return executor.input_frame(grey_frame(stamp_ms * MS, stamp_ms), (stamp_ms + 5) * MS)
+
+    executor.input_state(cell.arm.read_state(), 0)
+    cell.world.advance(20 * MS)
+    state = executor.input_state(cell.arm.read_state(), 20 * MS)
+    seen = arrives(10)
+    found = executor.detect(seen.published_ns, 0, seen.sequence)
+    placed = executor.localize(found.published_ns, found.sequence, state.sequence)
+    assert placed is not None
+    executor.track(placed.published_ns, placed.sequence)
+    assert not executor.comes_too_late(arrives(20))
+    left_out = arrives(300)
+    executor.predict(left_out.published_ns, 0, left_out.sequence)
+    assert not executor.comes_too_late(arrives(200))
+    assert executor.comes_too_late(arrives(199))
+    executor.episode(1, 400 * MS)
+    assert not executor.comes_too_late(arrives(1))
 
 
 def test_a_detector_that_never_returns_is_followed_to_the_end_of_the_chunk_and_then_held_and_stopped() -> None:
