@@ -201,6 +201,37 @@ def test_an_engine_that_stays_slow_is_tried_less_and_less_often() -> None:
     assert kept[:4] == [3, 6, 12, 24]
 
 
+@pytest.mark.parametrize(("stage", "hard_ms"), [(Stage.DETECT, 200), (Stage.LOCALIZE, 50)])
+def test_what_comes_later_than_its_hard_limit_is_used_by_nothing(stage: Stage, hard_ms: int) -> None:
+    budget = ORIN.model_copy(update={"hard_ms": {**ORIN.hard_ms, "localize": 50.0}})
+    cell = VirtualCell(budget)
+    calls = iter(range(1000))
+    cell.slow[stage] = lambda took_ns, _: 220 * MS if next(calls) % 3 == 1 else took_ns
+    run = cell.run(4.0)
+    fenced = run.decided(Rung.OVERRUN, Reason.FENCED, stage)
+    assert (fenced.value_ns, fenced.limit_ns) == (220 * MS, hard_ms * MS)
+    made = run.of(stage)
+    late = made[made["outcome"] == Outcome.STALE]
+    assert len(late) > 5
+    used = run.of(Stage.LOCALIZE if stage is Stage.DETECT else Stage.TRACK)["input"]
+    assert set(used.tolist()) == set(made["sequence"].tolist()) - set(late["sequence"].tolist())
+    assert run.rungs() == []
+    assert run.moves(SECOND)
+
+
+def test_no_plan_is_made_from_old_photons() -> None:
+    cell = VirtualCell(ORIN.model_copy(update={"detections_age_ms": 100.0}))
+    cell.slow[Stage.DETECT] = after(1.0, cell, lambda _: 120 * MS)
+    run = cell.run(4.0)
+    refused = run.decided(Rung.CONTINUE, Reason.PHOTONS_TOO_OLD)
+    assert (refused.stage, refused.limit_ns) == (Stage.PLAN, 100 * MS)
+    assert refused.value_ns > 100 * MS
+    plans = run.of(Stage.PLAN)
+    assert (plans["now_ns"] - plans["photon_ns"] <= 100 * MS).all()
+    held = run.decided(Rung.HOLD, Reason.CHUNK_EXHAUSTED)
+    assert run.rests(held.now_ns + BRAKING_NS)
+
+
 # -- a policy that raises, or is late ---------------------------------------------------------------------------------
 
 
