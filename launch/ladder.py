@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from launch.config.budget import BudgetConfig, FallbackConfig
+from launch.config.budget import BudgetConfig
+from launch.fallback import Fallback
 from launch.ledger import Ledger, Reason, Rung, Stage
 from launch.streams import Item
 
@@ -71,7 +71,7 @@ class Ladder:
         self._failures_allowed = rules.failures
         self._period = period_ns
         self._on_stop = on_stop
-        self._fallback = _Fallback(rules.fallback) if has_fallback and rules.fallback is not None else None
+        self._fallback = Fallback(rules.fallback) if has_fallback and rules.fallback is not None else None
         self._numbers = itertools.count()
         self._latch = threading.Lock()
         self.latched: Reason | None = None
@@ -308,40 +308,3 @@ class Ladder:
             other=stage if stage is not None else -1, decision=reason, modelled_ns=limit_ns, measured_ns=value_ns,
             wait_ns=slack_ns, frame=item.frame_sequence if item is not None else -1, engine=engine, rung=rung,
         )  # fmt: skip
-
-
-class _Fallback:
-    """k misses of n activations bring the smaller engine; enough kept ones in a row the configured one, on trial."""
-
-    def __init__(self, rule: FallbackConfig) -> None:
-        self._rule = rule
-        self._window: deque[bool] = deque(maxlen=rule.of)
-        self._needed = rule.recover
-        self._kept = 0
-        self._trial = 0
-        self.engine = 0
-
-    def saw(self, missed: bool, engine: int) -> Reason | None:
-        """Take note of one activation; the reason if the engine changes."""
-        if engine != self.engine:
-            return None
-        if self.engine == 0:
-            return self._saw_configured(missed)
-        self._kept = 0 if missed else self._kept + 1
-        if self._kept < self._needed:
-            return None
-        self.engine, self._kept, self._trial = 0, 0, 2 * self._rule.of
-        return Reason.KEPT_AGAIN
-
-    def _saw_configured(self, missed: bool) -> Reason | None:
-        self._window.append(missed)
-        on_trial = self._trial > 0
-        self._trial = max(0, self._trial - 1)
-        if sum(self._window) < self._rule.misses:
-            if on_trial and not self._trial:
-                self._needed = self._rule.recover
-            return None
-        self._needed = min(2 * self._needed, 8 * self._rule.recover) if on_trial else self._rule.recover
-        self._window.clear()
-        self.engine, self._trial = 1, 0
-        return Reason.MISSES

@@ -14,8 +14,9 @@ from launch.interruption import Interruption
 from launch.picture_strip import PictureStrip
 from launch.report import RunAccount
 from launch.run_folder import RunFolder
+from launch.schedulers.cameras import SimulatedCamera, VirtualCamera
 from launch.schedulers.profile import Durations
-from launch.schedulers.virtual import SimulatedCamera, VirtualCamera, VirtualScheduler
+from launch.schedulers.virtual import VirtualScheduler
 from launch.session import Progress, RunResult
 from launch.sim_cell import SimCell
 from launch.wiring import build_graph

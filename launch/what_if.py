@@ -23,8 +23,9 @@ from launch.ledger import Rows, Rung
 from launch.recorded_cell import RecordedArm, RecordedCamera, episode_spans
 from launch.report import RunAccount, read_account
 from launch.run_folder import RunFolder
+from launch.schedulers.cameras import VirtualCamera
 from launch.schedulers.profile import Durations
-from launch.schedulers.virtual import VirtualCamera, VirtualScheduler
+from launch.schedulers.virtual import VirtualScheduler
 from launch.session import Progress, RunResult, new_run_dir
 from launch.sources import SIMULATED
 from launch.wiring import build_graph, resolve
@@ -68,7 +69,6 @@ class WhatIf:
             },
             "run_dir": None if self.result.run_dir is None else str(self.result.run_dir),
         }  # fmt: skip
-
 
     def consequences(self) -> dict[str, int]:
         """What the timing led to: activations and reactions that missed, frames dropped, holds and safe stops."""

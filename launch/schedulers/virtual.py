@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
 
 from launch.control_path import LATCHING_BITS
 from launch.executor import Executor
 from launch.ladder import Ladder
 from launch.ledger import Outcome, Reason, Rows, Rung, Stage
 from launch.schedulers.attempts import Attempts
+from launch.schedulers.cameras import VirtualCamera
 from launch.schedulers.notes import CHUNK_TOO_LATE, NO_POSE, TICKS_MISSED, TOO_LATE, Notes
 from launch.streams import Item
 from perception.frame import Frame
@@ -27,39 +27,6 @@ from robot.arm import Arm
 LEDGER_BLOCK_NS = 500_000_000
 # nobody resets a simulated cell in the middle of an episode: the arm has come to rest by then, and the episode is over
 AFTER_STOP_NS = 1_000_000_000
-
-
-class VirtualCamera(Protocol):
-    """A camera that takes its frames when the scheduler's time has come to their instants."""
-
-    def next_ns(self, now_ns: int) -> int | None:
-        """When the next exposure is, not before `now_ns` [ns]; None after the last."""
-        ...
-
-    def expose(self, now_ns: int) -> Frame:
-        """The frame of this instant."""
-        ...
-
-
-class SimulatedCamera:
-    """A camera at a fixed rate; `capture(stamp_ns, sequence)` renders the world as it is."""
-
-    def __init__(self, capture: Callable[[int, int], Frame], period_ns: int) -> None:
-        self._capture = capture
-        self._period_ns = period_ns
-        self._sequence = 0
-        self._last_ns: int | None = None
-
-    def next_ns(self, now_ns: int) -> int | None:
-        """One period after the last exposure."""
-        return now_ns if self._last_ns is None else max(now_ns, self._last_ns + self._period_ns)
-
-    def expose(self, now_ns: int) -> Frame:
-        """Render."""
-        frame = self._capture(now_ns, self._sequence)
-        self._sequence += 1
-        self._last_ns = now_ns
-        return frame
 
 
 @dataclass(order=True, slots=True)

@@ -16,7 +16,8 @@ from tests.end_to_end.conftest import Eyehand
 
 Recorded = tuple[Path, dict[str, Any]]
 RUN_KEYS = {
-    "episodes", "successes", "success_rate", "run_dir", "frames", "dropped_frames", "commands", "replay_hash", "safe_stop",
+    "episodes", "successes", "success_rate", "run_dir", "frames", "dropped_frames", "commands", "replay_hash",
+    "safe_stop",
 }  # fmt: skip
 LATENCY_KEYS = {"n", "p50_ms", "p90_ms", "p99_ms", "max_ms", "budget_ms", "misses"}
 STAGES = ["capture", "detect", "localize", "track", "plan", "ik", "send"]

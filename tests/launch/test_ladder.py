@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from launch.config import load_config
 from launch.config.budget import BudgetConfig, FallbackConfig
-from launch.ladder import NEVER, Ladder, _Fallback, nanoseconds
+from launch.fallback import Fallback
+from launch.ladder import NEVER, Ladder, nanoseconds
 from launch.ledger import Ledger, Reason, Rows, Rung, Stage
 from launch.streams import Item
 from policy import ActionChunk
@@ -462,7 +463,7 @@ def test_a_control_path_that_raises_stops_at_once() -> None:
 # -- rung 3 ------------------------------------------------------------------------------------------------------------
 
 
-def engines(fallback: _Fallback, missed: str) -> str:
+def engines(fallback: Fallback, missed: str) -> str:
     """The engine after each activation; `x` is a miss."""
     after = ""
     for mark in missed:
@@ -484,11 +485,11 @@ def engines(fallback: _Fallback, missed: str) -> str:
     ],
 )
 def test_k_of_n_misses_and_the_way_back(missed: str, after: str) -> None:
-    assert engines(_Fallback(FallbackConfig(misses=3, of=9, recover=4)), missed) == after
+    assert engines(Fallback(FallbackConfig(misses=3, of=9, recover=4)), missed) == after
 
 
 def test_the_way_back_takes_twice_as_long_after_each_failed_trial_up_to_eight_times() -> None:
-    fallback = _Fallback(FallbackConfig(misses=1, of=2, recover=2))
+    fallback = Fallback(FallbackConfig(misses=1, of=2, recover=2))
     needed = []
     for _ in range(6):
         engines(fallback, "x")
@@ -502,7 +503,7 @@ def test_the_way_back_takes_twice_as_long_after_each_failed_trial_up_to_eight_ti
 
 
 def test_a_trial_that_was_passed_is_forgiven() -> None:
-    fallback = _Fallback(FallbackConfig(misses=1, of=2, recover=2))
+    fallback = Fallback(FallbackConfig(misses=1, of=2, recover=2))
     engines(fallback, "x..x....")  # the second trial needed four
     assert fallback.engine == 0
     engines(fallback, "....")  # twice `of` kept on trial
@@ -510,7 +511,7 @@ def test_a_trial_that_was_passed_is_forgiven() -> None:
 
 
 def test_a_result_of_the_other_engine_counts_for_neither() -> None:
-    fallback = _Fallback(FallbackConfig(misses=1, of=1, recover=1))
+    fallback = Fallback(FallbackConfig(misses=1, of=1, recover=1))
     assert fallback.saw(True, engine=1) is None
     assert fallback.engine == 0
     assert fallback.saw(True, engine=0) is Reason.MISSES

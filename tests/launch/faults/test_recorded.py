@@ -26,9 +26,10 @@ from launch.live_cell import LiveCell
 from launch.recording import ledger_blocks
 from launch.replay_run import replay
 from launch.run_folder import RunFolder
+from launch.schedulers.cameras import SimulatedCamera
 from launch.schedulers.notes import Notes
 from launch.schedulers.profile import Durations
-from launch.schedulers.virtual import SimulatedCamera, VirtualScheduler
+from launch.schedulers.virtual import VirtualScheduler
 from launch.schedulers.wall import WallScheduler
 from launch.sim_cell import SimCell
 from launch.wiring import build_graph, resolve

@@ -11,8 +11,9 @@ from launch.config.budget import BudgetConfig
 from launch.executor import Executor
 from launch.ladder import Ladder
 from launch.ledger import Rows, Stage
+from launch.schedulers.cameras import SimulatedCamera, VirtualCamera
 from launch.schedulers.profile import Durations
-from launch.schedulers.virtual import SimulatedCamera, VirtualCamera, VirtualScheduler
+from launch.schedulers.virtual import VirtualScheduler
 from perception.frame import Frame
 from robot.sim import SimArm, World
 from tests.launch.faults.parts import (
