@@ -13,25 +13,20 @@ from dataclasses import replace
 from functools import partial
 
 from deploy.errors import Missing
-from launch.control_path import LATCHING_BITS
 from launch.executor import Executor
-from launch.ladder import NEVER, Ladder
-from launch.ledger import Outcome, Reason, Rows, Stage
+from launch.ladder import Ladder
+from launch.ledger import Reason, Rows, Stage
 from launch.schedulers.attempts import Attempts
-from launch.schedulers.notes import CHUNK_TOO_LATE, NO_POSE, TICKS_MISSED, TOO_LATE, Notes
+from launch.schedulers.control_loop import ControlLoop
+from launch.schedulers.notes import NO_POSE, TOO_LATE, Notes
 from launch.streams import Item
 from perception.source import Source
-from policy.chunk_schedule import ChunkSchedule
-from robot.arm import Arm, RobotState
+from robot.arm import Arm
 
 LEDGER_PERIOD_S = 0.25
 JOIN_TIMEOUT_S = 10.0
 # how long the control loop may take to end before somebody else tells the arm to stop
 CONTROL_TIMEOUT_S = 0.5
-# joints slower than this rest: braking from above it must have ended before the control path starts anew at standstill
-REST_RAD_S = 0.05
-# an operator's reset that the control loop could not follow at once is void: nobody expects the arm to move later
-RESET_NS = 1_000_000_000
 CONTROL = "control"
 
 
@@ -118,8 +113,9 @@ class WallScheduler:
             episode.start()
             while not episode.stop.wait(LEDGER_PERIOD_S):
                 self._flush()
-                if episode.can_let_go and self._reset_wanted():
-                    episode.let_go()
+                control = episode.control
+                if control is not None and control.can_let_go and self._reset_wanted():
+                    control.let_go()
                 if interrupted() or (deadline_ns is not None and self.clock() >= deadline_ns):
                     break
         finally:
@@ -140,26 +136,27 @@ class _Episode:
 
     def __init__(self, run: WallScheduler, finished: Callable[[], bool]) -> None:
         self.stop = threading.Event()
-        self._control_ended = threading.Event()
         self.error: BaseException | None = None
-        self.can_let_go = False
-        self._let_go_until_ns = self._from_ns = -1
         self._run, self._executor, self._clock, self._notes = run, run.executor, run.clock, run.notes
         self._ladder = run.ladder
         self._attempt = Attempts(run.ladder, run.notes)
-        self._finished = finished
-        self._schedule = ChunkSchedule(run.replan_horizon_ns)
         self._frame_ready, self._tracks_ready = threading.Condition(), threading.Condition()
         self._waiting: list[Item | None] = [None] * len(run.sources)
         self._ended = 0
         self._tracks: Item | None = None
-        self._chunk: Item | None = None
-        self._ticked_ns: int | None = None
+        self.control: ControlLoop | None = None
         loops: dict[str, Callable[[], None]] = {"perception": self._perceive}
         loops |= {f"capture-{source.name}": partial(self._capture, i) for i, source in enumerate(run.sources)}
         if run.arm is not None:
-            loops |= {"planning": self._plan, CONTROL: partial(self._control, run.arm)}
-            loops["watchdog"] = partial(self._watch, run.arm)
+            control = self.control = ControlLoop(
+                run.executor, run.ladder, run.clock, run.arm, run.control_period_ns, run.replan_horizon_ns, run.notes,
+                self.stop, finished,
+            )  # fmt: skip
+            loops |= {
+                "planning": partial(self._plan, control),
+                CONTROL: partial(control.run, run.enter_control),
+                "watchdog": partial(control.watch, run.enter_watchdog),
+            }
         self._threads = {
             name: threading.Thread(target=self._guard, args=(loop,), name=f"eyehand-{name}", daemon=True)
             for name, loop in loops.items()
@@ -169,10 +166,6 @@ class _Episode:
         """Start the loops."""
         for thread in self._threads.values():
             thread.start()
-
-    def let_go(self) -> None:
-        """Have the control loop let go of the safe stop, now or not at all."""
-        self._let_go_until_ns = self._clock() + RESET_NS
 
     def end(self) -> None:
         """Stop the loops, the control loop first; it tells the arm to stop on its way out.
@@ -187,25 +180,25 @@ class _Episode:
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         for name in sorted(self._threads, key=lambda name: name != CONTROL):
             thread = self._threads[name]
-            if name == CONTROL and thread.ident is not None:
-                self._end_control(thread, deadline)
+            if name == CONTROL and thread.ident is not None and self.control is not None:
+                self._end_control(self.control, thread, deadline)
             if thread.ident is not None:
                 thread.join(max(0.1, deadline - time.monotonic()))
         stuck = [name for name, thread in self._threads.items() if thread.is_alive()]
         if stuck and self.error is None:
             raise Missing(f"{', '.join(stuck)} did not end within {JOIN_TIMEOUT_S:g} s: a driver does not return")
 
-    def _end_control(self, thread: threading.Thread, deadline: float) -> None:
+    def _end_control(self, control: ControlLoop, thread: threading.Thread, deadline: float) -> None:
         """Wait for the control loop to tell the arm to stop; where it hangs in the driver, somebody else must."""
         thread.join(CONTROL_TIMEOUT_S)
-        if self._ticked_ns is not None and self._run.arm is not None:
+        if control.owes_pulse and self._run.arm is not None:
             # the driver may hold a lock in the call that hangs: then this one hangs, too
             stopping = threading.Thread(
                 target=self._guard, args=(self._run.arm.stop,), name="eyehand-stop", daemon=True
             )
             stopping.start()
             thread.join(max(0.1, deadline - time.monotonic()))
-        self._control_ended.set()
+        control.ended.set()
 
     def _guard(self, loop: Callable[[], None]) -> None:
         try:
@@ -288,7 +281,7 @@ class _Episode:
 
     # -- planning ---------------------------------------------------------------------------------------------------
 
-    def _plan(self) -> None:
+    def _plan(self, control: ControlLoop) -> None:
         seen_ns = -1
 
         def is_fresh() -> bool:
@@ -302,98 +295,14 @@ class _Episode:
                 continue
             seen_ns = tracks.photon_ns  # a plan starts from fresh photons, or waits for the next ones
             now_ns = self._clock()
-            if seen_ns > self._from_ns and self._schedule.needs_next(now_ns):
-                self._plan_from(tracks, now_ns)
+            if control.needs_next(tracks, now_ns) and not self._ladder.too_old_to_plan(now_ns, tracks):
+                self._plan_from(tracks, now_ns, control)
 
-    def _plan_from(self, tracks: Item, now_ns: int) -> None:
+    def _plan_from(self, tracks: Item, now_ns: int, control: ControlLoop) -> None:
         executor = self._executor
-        if self._ladder.too_old_to_plan(now_ns, tracks):
-            return
         chunk = self._attempt(
             Stage.PLAN, now_ns, tracks,
             lambda: executor.plan(now_ns, tracks.sequence, executor.states.newest_sequence),
         )  # fmt: skip
-        if chunk is None or chunk.stale or chunk.photon_ns <= self._from_ns:
-            return
-        if self._schedule.offer(chunk.value, self._clock()) == "switched":
-            self._chunk = chunk
-        else:
-            self._notes.add(CHUNK_TOO_LATE)
-
-    # -- control ----------------------------------------------------------------------------------------------------
-
-    def _control(self, arm: Arm) -> None:
-        try:
-            self._run.enter_control()
-            self._ticks(arm)
-        finally:
-            self._ticked_ns = None  # from here on it owes no pulse
-            try:
-                arm.stop()
-            finally:
-                self._control_ended.set()
-
-    def _ticks(self, arm: Arm) -> None:
-        clock, period_ns = self._clock, self._run.control_period_ns
-        due_ns = clock()
-        while not self.stop.is_set():
-            now_ns = self._ticked_ns = clock()
-            if self._finished():
-                self.stop.set()
-                return
-            self._tick(arm, now_ns, max(0, now_ns - due_ns))
-            due_ns += period_ns
-            late_ns = clock() - due_ns
-            if late_ns > period_ns:
-                due_ns += late_ns // period_ns * period_ns
-                self._notes.add(TICKS_MISSED)
-            time.sleep(max(0.0, min(period_ns, due_ns - clock()) * 1e-9))
-
-    def _tick(self, arm: Arm, now_ns: int, late_ns: int) -> None:
-        executor, ladder, clock = self._executor, self._ladder, self._clock
-        state = executor.input_state(arm.read_state(), now_ns)
-        self.can_let_go = ladder.latched is not None and _rests(state.value)
-        if self.can_let_go and clock() <= self._let_go_until_ns:
-            self._start_anew(now_ns)
-        chunk = self._chunk
-        if chunk is not None and chunk.photon_ns <= self._from_ns:
-            chunk = None  # it was being made when the operator reset
-        rung = ladder.tick(now_ns, chunk, state.photon_ns)
-        command = self._attempt(
-            Stage.IK, now_ns, state, lambda: executor.control(now_ns, chunk, state.sequence, rung, late_ns)
-        )
-        assert command is not None  # a control tick that failed has ended the run
-        if command.value.note and command.value.outcome is not Outcome.OK:
-            self._notes.add(command.value.note, command.value.kind)
-        if command.value.interventions & LATCHING_BITS:
-            ladder.latch(Reason.GOVERNOR, now_ns, stage=Stage.IK, item=command)
-        started_ns = clock()
-        if command.stale or not ladder.lets_through(rung, started_ns, command.photon_ns):
-            return  # fenced, or while it was made the safe stop latched or its photons became too old
-        arm.send(command.value.setpoint)
-        executor.sent(command, started_ns, clock() - started_ns)
-        if ladder.silenced:
-            arm.stop()  # the watchdog was faster than this command, which must not be the last word
-
-    def _start_anew(self, now_ns: int) -> None:
-        """The operator's reset: the arm starts anew from where it is, and from photons that come after it."""
-        self.can_let_go, self._let_go_until_ns = False, -1
-        self._from_ns = now_ns
-        self._chunk = None
-        self._schedule.reset()
-        self._executor.operator_reset(now_ns)
-        self._ladder.reset(now_ns, Reason.OPERATOR_RESET)
-
-    def _watch(self, arm: Arm) -> None:
-        """Stop the arm when the control loop is silent; the loop's own ticks are what it listens to, to its end."""
-        limit_ns = self._ladder.watchdog_ns
-        if limit_ns >= NEVER:
-            return
-        while not self._control_ended.wait(min(0.02, limit_ns * 0.25e-9)):
-            ticked_ns = self._ticked_ns
-            if ticked_ns is not None and self._ladder.silent(self._clock(), ticked_ns):
-                arm.stop()
-
-
-def _rests(state: RobotState) -> bool:
-    return bool((abs(state.joint_velocities_rad_s) < REST_RAD_S).all())
+        if chunk is not None and not chunk.stale:
+            control.offer(chunk)
