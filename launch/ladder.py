@@ -94,10 +94,16 @@ class Ladder:
         self._write(Rung.DROP, reason, now_ns, frame, value_ns=now_ns - frame.photon_ns)
 
     def leaves_out(self, now_ns: int, frame: Item) -> bool:
-        """Rung 2: whether the tracker should predict instead of the detector looking at this frame."""
+        """Rung 2: whether the tracker should predict instead of the detector looking at this frame.
+
+        That makes up for a frame that had to wait: the next one is taken as soon as it comes. Where the photons are too
+        old when a frame comes, the next one is no better, and to leave it out would only make what is known older.
+        """
         left_ns = self._reaction - (now_ns - frame.photon_ns)
         needed_ns = self._p99[Stage.DETECT]
         if left_ns >= needed_ns or needed_ns == NEVER or self._tracked_ns < 0:
+            return False
+        if left_ns + (now_ns - frame.published_ns) < needed_ns:
             return False
         if now_ns - self._tracked_ns > self._predict_age:
             return False

@@ -329,6 +329,25 @@ def test_a_frame_is_left_out_where_time_is_short_and_the_last_look_is_young(
         assert rows["wait_ns"][0] == rows["measured_ns"][0] == 57 * MS - round(frame_age_ms * MS)
 
 
+@pytest.mark.parametrize(
+    ("capture_ms", "waited_ms", "left_out"),
+    [
+        (5, 37, False),  # 15 ms left
+        (5, 38, True),
+        (42, 1, True),
+        (43, 0, False),  # taken at once, and late all the same: so will be the next one
+        (43, 100, False),
+        (66, 30, False),
+    ],
+)
+def test_a_camera_that_is_late_by_itself_is_looked_at(capture_ms: float, waited_ms: float, left_out: bool) -> None:
+    ladder = Desk().ladder
+    looked(ladder, 950)
+    came_ns = round((1000 - waited_ms) * MS)
+    waiting = Item(7, None, came_ns, came_ns - round(capture_ms * MS), 0, 7)
+    assert ladder.leaves_out(1000 * MS, waiting) == left_out
+
+
 def test_detections_that_never_reached_the_tracker_are_nothing_to_predict_from() -> None:
     ladder = Desk().ladder
     looked(ladder, 800)

@@ -60,7 +60,7 @@ def finished(folder: RunFolder, executor: Executor, now_ns: int, notes: Notes, a
     assert folder.finish(executor, now_ns, notes, judged=False, interrupted=False).replay_hash is not None
     with BagReader(folder.path) as reader:
         rows: Rows = np.concatenate(list(ledger_blocks(reader)))
-    check_ledger(rows, folder.config.budget)
+    check_ledger(rows, folder.config.budget, threads=folder.config.clock == "wall")
     return Run(rows, np.array(arm.speeds), arm.told, notes=notes.counts())
 
 
@@ -183,6 +183,7 @@ class LiveRecorded:
 
     def __init__(self, live: LiveCell, config: Config, path: Path) -> None:
         self._live, self.clock = live, live.clock
+        config = config.model_copy(update={"clock": "wall"})
         self._folder = RunFolder(config, path, virtual=False)
         self.executor = Executor(build_graph(config), as_measured, self._folder.recorder)
         self._folder.tell(self.executor)
@@ -218,9 +219,11 @@ class LiveRecorded:
 
 
 def test_predictions_a_smaller_engine_and_a_hold_replay_from_the_wall_clock(live: LiveCell, tmp_path: Path) -> None:
-    budget = wall_rules(fallback=FallbackConfig(misses=3, of=6, recover=3), hold_age_ms=800.0)
+    budget = wall_rules(
+        fallback=FallbackConfig(misses=3, of=6, recover=3), hold_age_ms=800.0, predict_age_ms=2000.0
+    ).model_copy(update={"reaction_ms": 230.0})
     recorded = LiveRecorded(live, configured(budget, TWO_ENGINES), tmp_path / "run")
-    recorded.detector_s = 0.25
+    recorded.detector_s = 0.35  # so that the next frame, 200 ms later, has to wait
     recorded.camera.stalls = (recorded.start_ns + 2 * SECOND, recorded.start_ns + 3500 * MS)
     run = recorded.run(lambda: recorded.elapsed_s > 4.5)
     made = {(d.rung, d.reason) for d in run.decisions}

@@ -87,6 +87,16 @@ def test_a_detector_ten_times_as_slow_has_every_other_frame_predicted() -> None:
     assert run.moves(SECOND)
 
 
+def test_a_camera_that_is_slow_by_itself_has_no_frame_left_out() -> None:
+    """66 ms from exposure to arrival break the deadline of 57 ms each time: looking less often would not mend that."""
+    cell = VirtualCell(frame_ns=33_333_333)
+    cell.slow[Stage.CAPTURE] = lambda _took_ns, _engine: 66 * MS
+    run = cell.run(4.0)
+    assert len(run.of(Stage.DETECT)) == len(run.of(Stage.CAPTURE)) > 100
+    assert {d.rung for d in run.decisions} == {Rung.OVERRUN}
+    assert run.moves(SECOND)
+
+
 def test_a_second_cameras_frame_from_before_a_prediction_is_left_out_and_no_failure() -> None:
     """The tracker has moved on to the predicted instant: it would refuse what is 100 ms older, look or no look."""
     cell = VirtualCell()

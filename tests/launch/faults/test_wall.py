@@ -19,7 +19,7 @@ from launch.config.budget import FallbackConfig
 from launch.ledger import Outcome, Reason, Rung, Stage
 from launch.live_cell import LiveCell
 from tests.launch.faults.parts import MS, SECOND, BreakingControl, Decision, Run
-from tests.launch.faults.wall_cell import SLACK_NS, WallCell, rules
+from tests.launch.faults.wall_cell import SLACK_NS, WALL, WallCell, rules
 
 KEPT = (Rung.DROP, Reason.KEPT_AGAIN)
 BRAKING_NS = 600 * MS
@@ -166,7 +166,9 @@ def test_a_policy_that_always_raises_ends_the_run_with_a_stop(live: LiveCell) ->
 
 def test_a_chunk_that_comes_800_ms_late_is_fenced(live: LiveCell) -> None:
     cell = WallCell(live, rules(hold_age_ms=5000.0))
-    cell.policy.fault = lambda call: time.sleep(0.8 if call == 4 else 0.0)
+    cell.policy.fault = lambda call: time.sleep(
+        0.8 if call in (4, 5) else 0.0
+    )  # the second one would leave time for it
     run = cell.run(lambda: cell.policy.plans >= 8)
     fenced = run.decided(Rung.OVERRUN, Reason.FENCED, Stage.PLAN)
     assert is_on_time(fenced, 800)
@@ -264,6 +266,29 @@ def test_a_reset_that_the_loop_could_not_follow_at_once_is_void(live: LiveCell) 
     assert run.rests(hung[0])
 
 
+def test_a_plan_that_is_under_way_when_the_operator_resets_is_not_followed(live: LiveCell) -> None:
+    cell = WallCell(live, rules(hold_age_ms=4000.0).model_copy(update={"hard_ms": {}}))
+    operator = Operator(cell, when=lambda: bool(under_way))
+    under_way: list[int] = []
+
+    def fault(_call: int) -> None:
+        if cell.stopped_for_s() > 0.3 and not under_way:
+            under_way.append(cell.executor.chunks.count)
+            while operator.since_s() < 0.1 and cell.elapsed_s < 20:
+                time.sleep(0.01)
+
+    def until() -> bool:
+        if cell.elapsed_s > 0.4 and not operator.has_reset:
+            cell.ladder.latch(Reason.GOVERNOR, cell.clock())
+        return operator.since_s() > 1.0
+
+    cell.policy.fault = fault
+    run = cell.run(until, reset_wanted=operator)
+    went_on(cell, run, run.decided(Rung.STOP, Reason.GOVERNOR))
+    assert under_way[0] not in run.followed()
+    assert max(run.followed()) > under_way[0]
+
+
 def test_a_command_that_hangs_on_its_way_is_not_the_last_word(live: LiveCell) -> None:
     """It reaches the arm after the watchdog's stop, so the arm is told to stop again."""
     cell = WallCell(live)
@@ -326,6 +351,23 @@ def test_a_loop_that_hangs_when_the_run_ends_has_its_arm_stopped_by_others(live:
     assert stopped_before_it_returned[0]
     assert run.error is None
     assert cell.comes_to_rest()
+
+
+def test_ticks_that_take_too_long_are_fenced_and_never_sent(live: LiveCell) -> None:
+    cell = WallCell(live, WALL.model_copy(update={"hard_ms": {"ik": 100.0}}))
+    ticks = iter(range(100_000))
+
+    def slow() -> bool:
+        time.sleep(0.15 if next(ticks) % 40 == 20 else 0.0)
+        return False
+
+    BreakingControl(cell.graph, slow)
+    run = cell.run(lambda: cell.elapsed_s > 1.5)
+    fenced = run.rows[(run.rows["stage"] == Stage.IK) & (run.rows["outcome"] == Outcome.STALE)]
+    assert len(fenced) >= 2
+    assert not np.isin(fenced["sequence"], run.of(Stage.SEND)["input"]).any()
+    assert is_on_time(run.decided(Rung.OVERRUN, Reason.FENCED, Stage.IK), 150)
+    assert cell.ladder.latched is None
 
 
 def test_a_control_path_that_raises_stops_at_once(live: LiveCell) -> None:

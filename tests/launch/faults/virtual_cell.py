@@ -115,7 +115,7 @@ class VirtualCell:
         except ArithmeticError as raised:
             error = raised
         rows = np.concatenate(self._blocks)
-        check_ledger(rows, self.budget)
+        check_ledger(rows, self.budget, threads=False)
         return Run(rows, np.array(self.arm.speeds), self.arm.told, error, self._scheduler.notes.counts(), self._said)
 
 

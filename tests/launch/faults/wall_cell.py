@@ -100,7 +100,7 @@ class WallCell:
         except ArithmeticError as raised:
             error = raised
         rows = np.concatenate([*self._blocks, self.executor.ledger.take()])
-        check_ledger(rows, self.budget)
+        check_ledger(rows, self.budget, threads=True)
         assert self.elapsed_s < TIMEOUT_S, "what was waited for did not come"
         return Run(rows, np.array(self.arm.speeds), self.arm.told, error, scheduler.notes.counts(), self.said)
 
