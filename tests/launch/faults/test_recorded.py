@@ -44,7 +44,7 @@ from tests.launch.faults.wall_cell import rules as wall_rules
 
 SIM = ("record.picture_strip=false", "profile=nominal")
 FRAME_NS = 100 * MS
-TWO_ENGINES = "detector.fallback={model: tabletop-yolov8n}"
+TWO_ENGINES = "detector.fallback={model: tabletop-yolov8n-small}"
 
 
 def quiet(_message: str) -> None:
