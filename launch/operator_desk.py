@@ -65,6 +65,8 @@ def ask_for_reset(run_dir: Path, wait_s: float = ANSWER_S) -> str:
     while latched.exists() or (run_dir / RESET).exists():
         if time.monotonic() > deadline:
             (run_dir / RESET).unlink(missing_ok=True)
-            raise Missing(f"{run_dir}: the run did not take the reset within {wait_s:g} s: is its process alive, and does the arm rest?")
+            raise Missing(
+                f"{run_dir}: the run did not take the reset within {wait_s:g} s: is its process alive, does the arm rest?"
+            )
         time.sleep(0.05)
     return sentence
