@@ -66,7 +66,7 @@ def ask_for_reset(run_dir: Path, wait_s: float = ANSWER_S) -> str:
         if time.monotonic() > deadline:
             (run_dir / RESET).unlink(missing_ok=True)
             raise Missing(
-                f"{run_dir}: the run did not take the reset within {wait_s:g} s: is its process alive, does the arm rest?"
+                f"{run_dir}: the run did not take the reset in {wait_s:g} s: is its process alive, does the arm rest?"
             )
         time.sleep(0.05)
     return sentence

@@ -71,7 +71,7 @@ def test_a_wish_from_before_the_stop_is_void(desk: OperatorDesk, tmp_path: Path)
 
 def test_a_run_that_does_not_answer(desk: OperatorDesk, tmp_path: Path) -> None:
     desk.show(WHY)
-    with pytest.raises(Missing, match=r"did not take the reset within 0\.1 s: is its process alive") as caught:
+    with pytest.raises(Missing, match=r"did not take the reset in 0\.1 s: is its process alive") as caught:
         ask_for_reset(tmp_path, wait_s=0.1)
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == {LATCHED}  # the wish is gone: a run that wakes up later does not let go
