@@ -153,6 +153,11 @@ class BreakingArm:
         self._last: RobotState | None = None
         self._joints: Array = np.zeros(6)
 
+    @property
+    def moves(self) -> bool:
+        """Whether it moved when it was last asked for its state."""
+        return bool(self.speeds) and self.speeds[-1][1] > MOVING_RAD_S
+
     def connect(self) -> None:
         self._arm.connect()
 
@@ -264,6 +269,17 @@ class Run:
     def rests(self, from_ns: int, to_ns: int = 1 << 62) -> bool:
         """Whether all joints rest during a span of time."""
         return self.fastest(from_ns, to_ns) < AT_REST_RAD_S
+
+    def braked_ns(self, decision: Decision) -> int:
+        """When the arm must be at rest after a decision: 60 ticks later, for a tick that is late brakes no more."""
+        ticks = self.of(Stage.IK)["now_ns"]
+        later = ticks[ticks > decision.now_ns]
+        return int(later[60]) if len(later) > 60 else 1 << 62
+
+    def rested(self, decision: Decision, until_ns: int = 1 << 62) -> bool:
+        """Whether the arm came to rest after a decision and stayed there; true where the time was too short to see."""
+        from_ns = self.braked_ns(decision)
+        return from_ns >= until_ns or self.rests(from_ns, until_ns)
 
     def moves(self, from_ns: int, to_ns: int = 1 << 62) -> bool:
         """Whether some joint moves at each instant of a span of time."""
