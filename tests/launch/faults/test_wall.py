@@ -116,7 +116,7 @@ def test_a_detector_ten_times_as_slow_has_frames_predicted(live: LiveCell) -> No
 
 
 def test_a_detector_that_never_returns_is_held_and_then_stopped(live: LiveCell) -> None:
-    cell = WallCell(live, rules(stop_age_ms=1800.0))
+    cell = WallCell(live, rules(stop_age_ms=1500.0))
     returns = threading.Event()
     cell.detector.fault = Once(cell, lambda: cell.is_under_way, lambda: returns.wait(30.0) and None)
 
@@ -128,10 +128,10 @@ def test_a_detector_that_never_returns_is_held_and_then_stopped(live: LiveCell) 
     run = cell.run(until)
     held, stopped = run.decided(Rung.HOLD, Reason.PHOTONS_TOO_OLD), run.decided(Rung.STOP, Reason.PHOTONS_TOO_OLD)
     assert is_on_time(held, 1000, early_ms=10)  # the next command would be too old
-    assert is_on_time(stopped, 1800)
+    assert is_on_time(stopped, 1500)
     assert run.followed(held.now_ns) == []
     assert run.rested(held)
-    found = f"{stopped.value_ns * 1e-6:.0f} ms, limit 1800 ms"
+    found = f"{stopped.value_ns * 1e-6:.0f} ms, limit 1500 ms"
     assert run.said == [f"safe stop at {stopped.now_ns * 1e-9:.2f} s: the photons are too old: {found}"]
 
 
@@ -208,7 +208,7 @@ def test_a_chunk_that_comes_800_ms_late_is_fenced(live: LiveCell) -> None:
 
 def test_a_camera_that_stalls_for_two_seconds_is_waited_for(live: LiveCell) -> None:
     cell = WallCell(live)
-    from_ns = cell.start_ns + 500 * MS
+    from_ns = cell.start_ns + 300 * MS
     cell.camera.stalls = (from_ns, from_ns + 2 * SECOND)
     run = cell.run(lambda: cell.clock() > from_ns + 2300 * MS and cell.arm.moves)
     held = run.decided(Rung.HOLD, Reason.PHOTONS_TOO_OLD)
@@ -265,13 +265,13 @@ def test_a_read_that_hangs_is_stopped_by_the_watchdog_and_reset(live: LiveCell) 
 def test_a_reset_that_the_loop_could_not_follow_at_once_is_void(live: LiveCell) -> None:
     """Nobody expects the arm to move on seconds after the reset."""
     cell = WallCell(live)
-    hang = cell.arm.before_read = Once(cell, lambda: cell.has_stopped_for(0.4), lambda: time.sleep(1.6))
+    hang = cell.arm.before_read = Once(cell, lambda: cell.has_stopped_for(0.2), lambda: time.sleep(1.4))
     operator = Operator(cell, when=lambda: bool(hang.at_ns))
 
     def until() -> bool:
         if cell.is_under_way:
             cell.ladder.latch(Reason.GOVERNOR, cell.clock())
-        return len(hang.at_ns) == 2 and cell.clock() > hang.at_ns[1] + 300 * MS
+        return len(hang.at_ns) == 2 and cell.clock() > hang.at_ns[1] + 200 * MS
 
     run = cell.run(until, reset_wanted=operator)
     assert operator.has_reset
@@ -310,7 +310,7 @@ def test_a_command_that_hangs_on_its_way_is_not_the_last_word(live: LiveCell) ->
     """It reaches the arm after the watchdog's stop, so the arm is told to stop again."""
     cell = WallCell(live)
     cell.arm.before_send = Once(cell, lambda: cell.is_under_way, lambda: time.sleep(1.0))
-    run = cell.run(lambda: cell.has_stopped_for(0.8))
+    run = cell.run(lambda: cell.has_stopped_for(0.65))
     stopped = run.decided(Rung.STOP, Reason.WATCHDOG)
     words = [what for t_ns, what in run.told if t_ns > stopped.now_ns]
     assert words[:3] == ["stop", "send", "stop"]
@@ -327,7 +327,7 @@ def test_a_loop_that_hangs_while_it_brakes_is_stopped_too(live: LiveCell) -> Non
         hang(now_ns)
 
     cell.arm.before_read = before_read
-    run = cell.run(lambda: cell.has_stopped_for(0.8))
+    run = cell.run(lambda: cell.has_stopped_for(0.65))
     stops = [d.reason for d in run.decisions if d.rung is Rung.STOP]
     assert stops == [Reason.FEEDBACK_SILENT, Reason.WATCHDOG]
     assert cell.ladder.latched is Reason.FEEDBACK_SILENT
