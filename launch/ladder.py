@@ -81,6 +81,7 @@ class Ladder:
         self._rung = Rung.DROP
         self._failures: dict[Stage, int] = {}
         self._tracked_ns = -1
+        self._since_ns = 0
 
     # -- perception loop ------------------------------------------------------------------------------------------
 
@@ -192,6 +193,10 @@ class Ladder:
             self.latch(Reason.FEEDBACK_SILENT, now_ns, value_ns=silent_ns, limit_ns=self._feedback)
             return Rung.STOP
         if chunk is None:
+            waited_ns = now_ns - self._since_ns
+            if waited_ns > self._stop:  # nobody expects an arm to move that has waited for so long
+                self.latch(Reason.PHOTONS_TOO_OLD, now_ns, value_ns=waited_ns, limit_ns=self._stop)
+                return Rung.STOP
             return self._move(Rung.DROP, Reason.KEPT_AGAIN, now_ns, None, 0, 0)
         age_ns = now_ns - chunk.photon_ns
         if age_ns > self._stop:
@@ -272,6 +277,7 @@ class Ladder:
         """An episode begins. A new simulated cell lets go of the latch; an arm that is there stays stopped."""
         self._rung = Rung.DROP if self.latched is None else Rung.STOP
         self._tracked_ns = -1
+        self._since_ns = now_ns
         if new_cell:
             self.reset(now_ns, Reason.NEW_CELL)
 
@@ -281,6 +287,7 @@ class Ladder:
             was = self.latched
             self.latched, self.latched_ns, self._untold, self.silenced = None, None, None, False
         self._rung = Rung.DROP
+        self._since_ns = now_ns
         self._failures.clear()
         if was is not None:
             self._write(Rung.DROP, reason, now_ns, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.errors import BadInput, Missing
 
-LATCHED, RESET = "safe_stop", "reset"
+LATCHED, RESET, SUMMARY = "safe_stop", "reset", "summary.json"
 ANSWER_S = 5.0
 
 
@@ -34,8 +34,11 @@ class OperatorDesk:
         if not self._reset.exists():
             return False
         self._reset.unlink(missing_ok=True)
-        self._latched.unlink(missing_ok=True)
         return True
+
+    def clear(self) -> None:
+        """No safe stop is latched (any more): that is the operator's answer."""
+        self._latched.unlink(missing_ok=True)
 
     def close(self) -> None:
         """The run is over: nothing is left to be reset."""
@@ -69,4 +72,6 @@ def ask_for_reset(run_dir: Path, wait_s: float = ANSWER_S) -> str:
                 f"{run_dir}: the run did not take the reset in {wait_s:g} s: is its process alive, does the arm rest?"
             )
         time.sleep(0.05)
+    if (run_dir / SUMMARY).exists():
+        raise BadInput(f"{run_dir}: the run has ended, still stopped: {sentence}")
     return sentence

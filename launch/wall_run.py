@@ -10,6 +10,7 @@ from launch import plugins
 from launch.config import Config
 from launch.executor import Executor, as_measured
 from launch.interruption import Interruption
+from launch.ledger import Rows
 from launch.live_cell import LiveCell
 from launch.operator_desk import OperatorDesk
 from launch.realtime import Realtime
@@ -55,11 +56,19 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
             desk.show(sentence)
             progress(f"{sentence}. The arm holds. When the cause is gone: eyehand reset {run_dir}")
 
+        ladder = folder.ladder(executor, stopped)
+        _warn_without_stop(config, progress)
+
+        def on_rows(rows: Rows, now_ns: int) -> None:
+            folder.on_rows(rows, now_ns)
+            if ladder.latched is None:
+                desk.clear()
+
         scheduler = WallScheduler(
-            executor, folder.ladder(executor, stopped), clock, sources, arm,
+            executor, ladder, clock, sources, arm,
             control_period_ns=round(1e9 / config.control.rate_hz),
             replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
-            on_rows=folder.on_rows,
+            on_rows=on_rows,
             simulated=cell is not None,
             reset_wanted=desk.reset_wanted,
             enter_control=realtime.enter_control_thread,
@@ -94,6 +103,18 @@ def _connect(config: Config, stack: ExitStack) -> Arm | None:
     arm.connect()
     stack.callback(arm.stop)
     return arm
+
+
+def _warn_without_stop(config: Config, progress: Progress) -> None:
+    """A budget of one's own may leave out what stops the arm: that must not go unnoticed."""
+    rules = config.budget.ladder
+    off = [
+        name for name in ("hold_age_ms", "stop_age_ms", "feedback_age_ms", "watchdog_ms") if not getattr(rules, name)
+    ]
+    if config.rig.arm is not None and off:
+        progress(
+            f"budget {config.budget.name} does not set ladder.{', ladder.'.join(off)}: nothing stops the arm for that"
+        )
 
 
 def _never() -> bool:

@@ -17,6 +17,7 @@ from launch.bag import BagReader
 from launch.config import Config
 from launch.config.budget import STAGES
 from launch.config.load import load_profile
+from launch.config.profile import MAX_MS
 from launch.executor import Executor
 from launch.interruption import Interruption
 from launch.ledger import Rows, Rung
@@ -30,7 +31,7 @@ from launch.session import Progress, RunResult, new_run_dir
 from launch.sources import SIMULATED
 from launch.wiring import build_graph, resolve
 
-_TIME = re.compile(r"^\s*([+-]?[0-9.]+(?:e[+-]?[0-9]+)?)\s*(ms|s|us)?\s*$", re.IGNORECASE)
+_TIME = re.compile(r"^\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))\s*(ms|s|us)?\s*$", re.IGNORECASE)
 _MS: Final = {None: 1.0, "ms": 1.0, "s": 1000.0, "us": 0.001}
 # what is held side by side of each figure
 _LATENCY: Final = ("n", "p50_ms", "p99_ms", "max_ms", "misses")
@@ -79,6 +80,8 @@ class WhatIf:
             "missed_reaction": tally.reaction.misses,
             "missed_command_age": tally.command_age.misses,
             "dropped_frames": tally.dropped_frames,
+            "overruns": tally.rungs[Rung.OVERRUN],
+            "engine_switches": tally.rungs[Rung.FALLBACK],
             "predicted_frames": tally.rungs[Rung.PREDICT],
             "fenced_results": tally.fenced,
             "continued": tally.rungs[Rung.CONTINUE],
@@ -106,6 +109,8 @@ def additions_of(texts: Sequence[str]) -> dict[str, float]:
         if stage not in (*STAGES, "detect_fallback"):
             raise BadInput(f"--add {text!r}: no such stage; there are {', '.join(STAGES)}, detect_fallback")
         found[stage] = found.get(stage, 0.0) + float(time[1]) * _MS[time[2].lower() if time[2] else None]
+        if found[stage] > MAX_MS:
+            raise BadInput(f"--add {text!r}: expected at most {MAX_MS / 1000:g} s")
         if found[stage] < 0:
             raise BadInput(f"--add {text!r}: expected a time >= 0; a faster machine needs a --profile of its own")
     return found

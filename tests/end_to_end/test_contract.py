@@ -83,6 +83,8 @@ def test_the_same_timing_changes_nothing(eyehand: Eyehand, missed: Path, tmp_pat
     [
         (["--add", "detect"], "--add 'detect': expected STAGE=TIME, for example detect=40ms or plan=0.2s"),
         (["--add", "detct=40ms"], "--add 'detct=40ms': no such stage; there are capture, detect"),
+        (["--add", "detect=1.2.3ms"], "--add 'detect=1.2.3ms': expected STAGE=TIME"),
+        (["--add", "detect=999999s"], "--add 'detect=999999s': expected at most 60 s"),
         (["--add", "detect=fast"], "--add 'detect=fast': expected STAGE=TIME"),
         (["--add", "detect=-40ms"], "expected a time >= 0; a faster machine needs a --profile of its own"),
         (["--profile", "nosuch"], "profile 'nosuch' not found here or among the packaged ones: "),

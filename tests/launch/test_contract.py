@@ -75,3 +75,12 @@ def test_a_budget_without_clauses_asks_for_no_safe_stop_and_nothing_lost() -> No
 
 def test_a_clause_says_value_and_limit() -> None:
     assert judge(run(plan_ms=21)).broken[0].describe() == "stage.plan: p99 21 ms, limit 20"
+
+
+def test_an_arm_that_no_frame_ever_moved_kept_nothing() -> None:
+    ledger = Ledger()
+    ledger.append(Stage.CAPTURE, 0, 0, 0, camera=0)
+    ledger.append(Stage.IK, 0, 10 * MS, -1, outcome=Outcome.HELD, modelled_ns=MS)
+    tally = Tally(BUDGET)
+    tally.add(ledger.take())
+    assert [clause.describe() for clause in judge(tally).broken] == ["reaction: no command ever used a frame"]

@@ -116,10 +116,23 @@ def test_staying_on_a_rung_is_no_decision_and_the_way_back_is() -> None:
     ]
 
 
-def test_without_a_chunk_the_arm_is_left_where_it_is_and_nothing_is_decided() -> None:
+def test_without_a_chunk_the_arm_waits_where_it_is_but_not_for_ever() -> None:
     desk = Desk()
-    assert [tick(desk.ladder, now_ms, None) for now_ms in (0, 5_000, 50_000)] == [Rung.DROP] * 3
+    assert [tick(desk.ladder, now_ms, None) for now_ms in (0, 2_000, 3_900)] == [Rung.DROP] * 3
     assert desk.decisions() == []
+    assert tick(desk.ladder, 5_000, None) is Rung.STOP
+    assert desk.decisions() == [(Rung.STOP, Reason.PHOTONS_TOO_OLD)]
+
+
+@pytest.mark.parametrize("anew", ["reset", "begin"])
+def test_after_a_reset_and_in_a_new_episode_it_waits_anew(anew: str) -> None:
+    desk = Desk()
+    if anew == "reset":
+        desk.ladder.reset(60_000 * 1_000_000, Reason.OPERATOR_RESET)
+    else:
+        desk.ladder.begin(60_000 * 1_000_000, new_cell=False)
+    assert tick(desk.ladder, 62_000, None) is Rung.DROP
+    assert tick(desk.ladder, 65_000, None) is Rung.STOP  # the cause is still there
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from deploy.errors import BadInput, Missing
 from launch import operator_desk
 from launch.cli import main
-from launch.operator_desk import LATCHED, RESET, OperatorDesk, ask_for_reset
+from launch.operator_desk import LATCHED, RESET, SUMMARY, OperatorDesk, ask_for_reset
 
 WHY = "safe stop at 4.20 s: the photons are too old: 4001 ms, limit 4000 ms"
 
@@ -32,6 +32,7 @@ def run_that_answers(desk: OperatorDesk) -> Iterator[list[bool]]:
         while not over.wait(0.005):
             if desk.reset_wanted():
                 got.append(True)
+                desk.clear()
 
     desk.show(WHY)
     thread = threading.Thread(target=ask)
@@ -84,6 +85,29 @@ def test_a_run_that_is_over_leaves_nothing(desk: OperatorDesk, tmp_path: Path, l
         (tmp_path / name).touch()
     desk.close()
     assert names(tmp_path) == set()
+
+
+def test_a_wish_that_came_to_nothing_leaves_the_stop_shown(desk: OperatorDesk, tmp_path: Path) -> None:
+    desk.show(WHY)
+    (tmp_path / RESET).touch()
+    assert desk.reset_wanted()
+    assert names(tmp_path) == {LATCHED}  # until the ladder has let go: the operator can ask again
+    desk.clear()
+    assert names(tmp_path) == set()
+
+
+def test_a_run_that_ended_meanwhile_was_not_reset(desk: OperatorDesk, tmp_path: Path) -> None:
+    desk.show(WHY)
+
+    def end() -> None:
+        (tmp_path / SUMMARY).touch()
+        desk.close()
+
+    timer = threading.Timer(0.1, end)
+    timer.start()
+    with pytest.raises(BadInput, match="the run has ended, still stopped: safe stop at"):
+        ask_for_reset(tmp_path)
+    timer.join()
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
