@@ -43,7 +43,7 @@ from launch.machine import machine_facts
 from launch.pacer import Pacer
 from launch.realtime import Realtime
 from launch.wiring import arm_model, build_control, build_policy
-from perception.detector import YoloDetector
+from perception.detector import NetworkDetector
 from perception.frame import Frame
 from policy import ActionChunk, Observation
 from robot.arm import RobotState
@@ -162,7 +162,7 @@ class Load:
         self._offer, self._joints = offer, joints
         self._arm: Kinematics = arm_model(config.rig.arm)
         self._expert = build_policy(config)
-        self._detector = YoloDetector(OnnxRuntimeBackend(ModelStore().find(config.detector.model).onnx_path))
+        self._detector = NetworkDetector(OnnxRuntimeBackend(ModelStore().find(config.detector.model).onnx_path))
         with tempfile.TemporaryDirectory() as folder:
             transformer(Path(folder) / "policy.onnx")
             self._policy = OnnxRuntimeBackend(Path(folder) / "policy.onnx")

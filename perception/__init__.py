@@ -11,7 +11,7 @@ The functions `localize` and `nms` are imported from their modules, which have t
 from __future__ import annotations
 
 from perception.detections import Detections
-from perception.detector import Detector, YoloDetector
+from perception.detector import Detector, NetworkDetector
 from perception.frame import Frame
 from perception.letterbox import Letterbox
 from perception.localize import FrameId, Localized, LocalizeParameters
@@ -26,9 +26,9 @@ __all__ = [
     "Letterbox",
     "LocalizeParameters",
     "Localized",
+    "NetworkDetector",
     "Sight",
     "Source",
     "SourceStalled",
     "Visibility",
-    "YoloDetector",
 ]

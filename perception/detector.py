@@ -33,7 +33,7 @@ class Detector(Protocol):
         ...
 
 
-class YoloDetector:
+class NetworkDetector:
     """YOLO v8 or 11 on any backend: letterbox, inference, decode, suppression, back to the image's pixels.
 
     What the model is, its class names and its input size are read from the model itself, and checked here once. Images

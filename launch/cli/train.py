@@ -85,12 +85,12 @@ def _package(
     """Score the model through the run time, and write passport, card and licence beside it."""
     from deploy.onnxruntime_backend import OnnxRuntimeBackend
     from deploy.training.packaging import Origin, package_detector
-    from perception.detector import YoloDetector
+    from perception.detector import NetworkDetector
     from robot.sim.evaluate_detector import evaluate
     from robot.sim.render import make_renderer
 
     progress(f"scoring on {SCORED_FRAMES} frames that the training has not seen")
-    detector = YoloDetector(OnnxRuntimeBackend(exported), confidence=0.001, iou=0.6)
+    detector = NetworkDetector(OnnxRuntimeBackend(exported), confidence=0.001, iou=0.6)
     renderer = make_renderer()
     try:
         score = asdict(evaluate(detector, renderer, frames=SCORED_FRAMES))

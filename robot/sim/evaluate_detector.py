@@ -14,7 +14,7 @@ from pathlib import Path
 from deploy.errors import EyehandError
 from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
-from perception.detector import Detector, YoloDetector
+from perception.detector import Detector, NetworkDetector
 from perception.frame import Frame
 from robot.sim.dataset import IMAGES_PER_SCENE, VARIED, scene_samples
 from robot.sim.detection_score import DetectionScore, Scorer
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _figures(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     path = Path(options.model)
     model = path if path.suffix == ".onnx" else ModelStore().find(options.model).onnx_path
-    detector = YoloDetector(OnnxRuntimeBackend(model, threads=2), confidence=0.001, iou=0.6, max_detections=100)
+    detector = NetworkDetector(OnnxRuntimeBackend(model, threads=2), confidence=0.001, iou=0.6, max_detections=100)
     names: tuple[RendererName, ...] = ("egl", "raycast") if options.renderer == "both" else (options.renderer,)
     figures: dict[str, dict[str, float]] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""YoloDetector on real ONNX files: from a frame of any size to boxes in its pixels."""
+"""NetworkDetector on real ONNX files: from a frame of any size to boxes in its pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deploy.errors import BadInput
 from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from geometry import Camera, letterbox_fit
-from perception.detector import Detector, YoloDetector
+from perception.detector import Detector, NetworkDetector
 from perception.frame import Frame
 from perception.model_metadata import class_names
 from tests.deploy.onnx_models import write_constant, write_model
@@ -40,9 +40,11 @@ def _frame(width: int = 640, height: int = 480, color: np.ndarray | None = None)
     return Frame("wrist", 7, 123, 456, image, None, 0.0, Camera(width, height, 600.0, 600.0, 0.0, 0.0))
 
 
-def _detector(folder: Path, output: np.ndarray, metadata: dict[str, str] | None = None, **kwargs: Any) -> YoloDetector:
+def _detector(
+    folder: Path, output: np.ndarray, metadata: dict[str, str] | None = None, **kwargs: Any
+) -> NetworkDetector:
     path = write_constant(folder / "m.onnx", [output], INPUT, OURS if metadata is None else metadata)
-    return YoloDetector(OnnxRuntimeBackend(path), **kwargs)
+    return NetworkDetector(OnnxRuntimeBackend(path), **kwargs)
 
 
 @pytest.mark.parametrize("size", [(640, 480), (480, 640), (320, 256), (641, 479), (1280, 720), (97, 333), (50, 40)])
@@ -116,7 +118,7 @@ def test_the_model_sees_the_letterboxed_image_as_red_green_blue(tmp_path: Path) 
     path = write_model(
         tmp_path / "m.onnx", nodes, {"images": INPUT}, {"output0": (1, 6, 1)}, constants, OURS, TensorProto.FLOAT
     )
-    detector = YoloDetector(OnnxRuntimeBackend(path))
+    detector = NetworkDetector(OnnxRuntimeBackend(path))
     image = np.zeros((480, 640, 3), np.uint8)
     image[100:102, 200:202] = (255, 255, 0)  # all but red
     assert len(detector.detect(_frame(color=image))) == 0
@@ -184,7 +186,7 @@ def test_a_model_of_another_kind_is_refused(
 ) -> None:
     path = write_constant(tmp_path / "m.onnx", outputs, INPUT, {"eyehand.classes": json.dumps(names)})
     with pytest.raises(BadInput, match=words):
-        YoloDetector(OnnxRuntimeBackend(path))
+        NetworkDetector(OnnxRuntimeBackend(path))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_a_model_of_another_kind_is_refused(
 def test_a_model_with_another_input_is_refused(tmp_path: Path, shape: tuple[int, ...], kind: int, words: str) -> None:
     path = write_constant(tmp_path / "m.onnx", [_output([])], shape, {"eyehand.classes": '["a", "b"]'}, kind)
     with pytest.raises(BadInput, match=words):
-        YoloDetector(OnnxRuntimeBackend(path))
+        NetworkDetector(OnnxRuntimeBackend(path))
 
 
 @pytest.mark.parametrize(
@@ -221,6 +223,6 @@ def test_the_packaged_model_loads_and_finds_nothing_in_a_black_image() -> None:
     if name not in ModelStore().names():
         pytest.skip(f"the packaged model {name} is not in this checkout")
     model = ModelStore().find(name)
-    detector = YoloDetector(OnnxRuntimeBackend(model.onnx_path), confidence=0.5)
+    detector = NetworkDetector(OnnxRuntimeBackend(model.onnx_path), confidence=0.5)
     assert detector.class_names == NAMES
     assert len(detector.detect(_frame())) == 0

@@ -10,7 +10,7 @@ import pytest
 from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from geometry import project
-from perception.detector import YoloDetector
+from perception.detector import NetworkDetector
 from perception.localize import LocalizeParameters, localize
 from perception.visibility import Sight, Visibility
 
@@ -33,18 +33,18 @@ def renderer() -> Iterator[Renderer]:
 
 
 @pytest.fixture(scope="module")
-def detector() -> YoloDetector:
+def detector() -> NetworkDetector:
     store = ModelStore()
     if MODEL not in store.names():
         pytest.skip(f"the packaged model {MODEL} is not in this checkout")
-    return YoloDetector(OnnxRuntimeBackend(store.find(MODEL).onnx_path), confidence=0.35)
+    return NetworkDetector(OnnxRuntimeBackend(store.find(MODEL).onnx_path), confidence=0.35)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12, 13, 14])
 @pytest.mark.parametrize("height_m", [0.18, 0.35])
 def test_the_cube_is_found_to_millimetres(
-    renderer: Renderer, detector: YoloDetector, seed: int, height_m: float
+    renderer: Renderer, detector: NetworkDetector, seed: int, height_m: float
 ) -> None:
     world = World(seed)
     x, y, _ = world.cube_position_world_m
@@ -66,7 +66,7 @@ def test_the_cube_is_found_to_millimetres(
     assert Visibility(frame, base_T_camera)(truth[None]).tolist() == [Sight.VISIBLE]
 
 
-def test_names_agree_with_the_simulated_cell(detector: YoloDetector) -> None:
+def test_names_agree_with_the_simulated_cell(detector: NetworkDetector) -> None:
     from robot.sim.layout import CLASS_NAMES
 
     assert detector.class_names == CLASS_NAMES

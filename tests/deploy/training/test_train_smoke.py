@@ -12,7 +12,7 @@ import pytest
 from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from launch.cli import main
-from perception.detector import YoloDetector
+from perception.detector import NetworkDetector
 from perception.frame import Frame
 from robot.sim.layout import CAMERA, CLASS_NAMES
 
@@ -49,7 +49,7 @@ def test_the_file_says_how_to_use_it(folder: Path) -> None:
 
 
 def test_the_run_time_reads_its_output(folder: Path) -> None:
-    detector = YoloDetector(OnnxRuntimeBackend(folder / "model.onnx"), confidence=0.0001, max_detections=100)
+    detector = NetworkDetector(OnnxRuntimeBackend(folder / "model.onnx"), confidence=0.0001, max_detections=100)
     assert detector.class_names == CLASS_NAMES
     image = np.random.default_rng(0).integers(0, 255, (CAMERA.height, CAMERA.width, 3), dtype=np.uint8)
     found = detector.detect(Frame("wrist", 0, 0, 0, image, None, 0.001, CAMERA))
@@ -63,7 +63,7 @@ def test_its_sibling_takes_less_and_answers_the_same_classes(folder: Path) -> No
     assert small.passport["training"]["start"] == "tiny"
     backend = OnnxRuntimeBackend(small.onnx_path)
     assert backend.io_spec.inputs[0].shape == (1, 3, 160, 192)
-    assert YoloDetector(backend).class_names == CLASS_NAMES
+    assert NetworkDetector(backend).class_names == CLASS_NAMES
     weights = [(folder / "training" / part / "run" / "weights" / "best.pt").stat().st_size for part in (".", "small")]
     assert weights[0] == pytest.approx(weights[1], rel=0.05), "the same network"
 

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.model_store import Model, ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
-from perception.detector import YoloDetector
+from perception.detector import NetworkDetector
 from robot.sim.evaluate_detector import evaluate, main
 from robot.sim.layout import CLASS_NAMES
 from robot.sim.render import Renderer
@@ -39,7 +39,7 @@ def test_finds_the_objects_of_unseen_scenes(
     request: pytest.FixtureRequest, model: Model, name: str, domain: str, frames: int
 ) -> None:
     renderer: Renderer = request.getfixturevalue(name)
-    detector = YoloDetector(OnnxRuntimeBackend(model.onnx_path), confidence=0.001, iou=0.6)
+    detector = NetworkDetector(OnnxRuntimeBackend(model.onnx_path), confidence=0.001, iou=0.6)
     score = evaluate(detector, renderer, frames=frames, seed=910_000, domain=domain)
     assert score.objects > frames
     full = model.path.name == FULL
