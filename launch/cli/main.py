@@ -9,6 +9,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from launch.cli.model_commands import add_model_commands
+from launch.cli.values import at_least, fraction
+
 EPILOG = (
     "exit codes: 0 done, 1 the task failed (replay: not identical; report --fail-on-miss: contract broken), 2 the "
     "command or its input is wrong, 3 hardware or a dependency is missing, 70 a mistake of eyehand's own (please "
@@ -29,14 +32,14 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the pipeline: on the robot, or in simulation", epilog=EPILOG)
     run.add_argument("config", nargs="?", default="sim_pick_place", metavar="CONFIG", help="file or packaged name")
     _settings(run)
-    run.add_argument("--episodes", type=_at_least(1), metavar="N", help="episodes to run")
-    run.add_argument("--seed", type=_at_least(0), metavar="N", help="seed of the first scene")
+    run.add_argument("--episodes", type=at_least(1), metavar="N", help="episodes to run")
+    run.add_argument("--seed", type=at_least(0), metavar="N", help="seed of the first scene")
     run.add_argument("--clock", choices=("virtual", "wall"), help="simulated time, or real time")
     run.add_argument(
         "--profile", metavar="NAME", help="latency profile of the virtual clock: a name, a file or 'measured'"
     )
     run.add_argument(
-        "--min-success", type=_fraction, default=0.9, metavar="RATE", help="exit 1 below this success rate (0.9)"
+        "--min-success", type=fraction, default=0.9, metavar="RATE", help="exit 1 below this success rate (0.9)"
     )
     _output(run, "folder of the new run (default: runs/NAME-TIME)")
 
@@ -75,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     )
     record.add_argument("config", metavar="CONFIG", help="file or packaged name")
     _settings(record)
-    record.add_argument("--frames", type=_at_least(1), metavar="N", help="stop after N frames of each camera")
+    record.add_argument("--frames", type=at_least(1), metavar="N", help="stop after N frames of each camera")
     _output(record, "folder of the new bag (default: runs/NAME-TIME)")
 
     validate = commands.add_parser("validate", help="check a configuration without running it", epilog=EPILOG)
@@ -90,14 +93,7 @@ def parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
-    train = commands.add_parser("train", help="train a model", epilog=EPILOG)
-    models = train.add_subparsers(dest="model", metavar="MODEL", required=True)
-    detector = models.add_parser("detector", help="a nano YOLO on rendered images", epilog=EPILOG)
-    detector.add_argument("--images", type=_at_least(10), default=2500, metavar="N", help="rendered images (2500)")
-    detector.add_argument("--epochs", type=_at_least(1), default=40, metavar="N", help="passes over them (40)")
-    detector.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="seed of scenes and training")
-    detector.add_argument("--out", required=True, metavar="DIR", help="folder of the new model")
-    detector.add_argument("--small-out", metavar="DIR", help="make a sibling for less compute too, into this folder")
+    add_model_commands(commands, EPILOG)
     return root
 
 
@@ -169,22 +165,3 @@ def _settings(command: argparse.ArgumentParser) -> None:
 def _output(command: argparse.ArgumentParser, help_text: str) -> None:
     command.add_argument("--out", metavar="DIR", help=help_text)
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-
-
-class _at_least:  # noqa: N801 - argparse shows the name of a type in its errors
-    def __init__(self, least: int) -> None:
-        self._least = least
-        self.__name__ = f"whole number >= {least}"
-
-    def __call__(self, text: str) -> int:
-        value = int(text)
-        if value < self._least:
-            raise ValueError(text)
-        return value
-
-
-def _fraction(text: str) -> float:
-    value = float(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value

@@ -1,0 +1,132 @@
+"""Arguments of the commands that make, judge and time models."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from launch.cli.values import at_least, counts, image_size, words
+
+JSON = "print one JSON object and nothing else"
+
+
+def add_model_commands(commands: Any, epilog: str) -> None:
+    """Add them to the parser of `eyehand`.
+
+    Args:
+        commands: What `add_subparsers` gave.
+        epilog: Text below each command's help.
+    """
+    _train(commands.add_parser("train", help="train a model", epilog=epilog), epilog)
+    _export(commands.add_parser("export", help="export a framework's model to ONNX", epilog=epilog), epilog)
+    _quantize(commands.add_parser("quantize", help="make INT8 and FP16 artifacts of a model", epilog=epilog))
+    _build(commands.add_parser("build", help="build a TensorRT engine on the machine that runs it", epilog=epilog))
+    _bench(commands.add_parser("bench", help="latency of a model on each engine of this machine", epilog=epilog))
+    _eval(commands.add_parser("eval", help="measure how good a model is", epilog=epilog), epilog)
+    _render(
+        commands.add_parser("render", help="render a labelled set of images from the simulated cell", epilog=epilog)
+    )
+
+
+def _train(parser: argparse.ArgumentParser, epilog: str) -> None:
+    models = parser.add_subparsers(dest="model", metavar="MODEL", required=True)
+    detector = models.add_parser("detector", help="a nano YOLO on rendered images", epilog=epilog)
+    detector.add_argument("--images", type=at_least(10), default=2500, metavar="N", help="rendered images (2500)")
+    detector.add_argument("--epochs", type=at_least(1), default=40, metavar="N", help="passes over them (40)")
+    detector.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="seed of scenes and training")
+    detector.add_argument("--out", required=True, metavar="DIR", help="folder of the new model")
+    detector.add_argument("--small-out", metavar="DIR", help="make a sibling for less compute too, into this folder")
+
+
+def _export(parser: argparse.ArgumentParser, epilog: str) -> None:
+    models = parser.add_subparsers(dest="model", metavar="MODEL", required=True)
+    detector = models.add_parser(
+        "detector", help="YOLO v8, 11, 26 or RT-DETR of ultralytics, to a static ONNX file", epilog=epilog
+    )
+    detector.add_argument("weights", metavar="WEIGHTS", help=".pt checkpoint (a pickle: trust it), or a MODEL.yaml")
+    detector.add_argument("--out", required=True, metavar="DIR", help="folder of the new model")
+    detector.add_argument("--imgsz", type=image_size, metavar="WxH", help="input of the network [px], such as 320x256")
+    detector.add_argument("--classes", type=words, metavar="A,B", help="class names, where the model has none")
+    detector.add_argument("--opset", type=at_least(13), default=17, metavar="N", help="ONNX opset (17)")
+    detector.add_argument(
+        "--bake-preprocessing", action="store_true", help="take uint8 images: cast, colour order and scale in the graph"
+    )
+    detector.add_argument("--end2end", action="store_true", help="keep the head without suppression of YOLO v10 and 26")
+    detector.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of a MODEL.yaml's random weights")
+    detector.add_argument("--json", action="store_true", help=JSON)
+
+
+def _quantize(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="name of a model in the store, or an .onnx file")
+    parser.add_argument(
+        "--bag", action="append", required=True, metavar="BAG", dest="bags",
+        help="recording to calibrate on: run folder or bag; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data", metavar="DATA", help="labelled images or bag for the gate (default: the bags' labels)"
+    )
+    parser.add_argument("--split", default="val", metavar="NAME", help="split of the labelled images (val)")
+    parser.add_argument("--frames", type=at_least(8), default=400, metavar="N", help="frames to calibrate on (400)")
+    parser.add_argument("--eval-frames", type=at_least(8), default=300, metavar="N", help="frames of the gate (300)")
+    parser.add_argument("--out", metavar="DIR", help="folder of the artifacts (default: the model's own)")
+    parser.add_argument(
+        "--method",
+        choices=("auto", "minmax", "percentile", "entropy"),
+        default="auto",
+        help="of the ranges (auto: best)",
+    )
+    parser.add_argument(
+        "--precision", type=words, default=("int8-u8", "int8-s8", "fp16", "int8-s8-fp16"), metavar="LIST",
+        help="artifacts to make (int8-u8,int8-s8,fp16,int8-s8-fp16)",
+    )  # fmt: skip
+    parser.add_argument("--sensitivity", action="store_true", help="rank the layers by what quantizing them costs")
+    parser.add_argument("--everything", action="store_true", help="quantize head and decoding too: the gate refuses it")
+    parser.add_argument("--threads", type=at_least(1), default=1, metavar="N", help="threads of the engines (1)")
+    parser.add_argument("--json", action="store_true", help=JSON)
+
+
+def _build(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="name of a model in the store")
+    parser.add_argument("--precision", choices=("fp16", "int8"), required=True, help="of the engine")
+    parser.add_argument("--data", metavar="DATA", help="labelled images or bag for the accuracy gate")
+    parser.add_argument("--split", default="val", metavar="NAME", help="split of the labelled images (val)")
+    parser.add_argument("--out", metavar="DIR", help="folder of the engine (default: the user's model folder)")
+    parser.add_argument(
+        "--timing-cache", metavar="FILE", help="(default: one a TensorRT version and GPU, in the cache)"
+    )
+    parser.add_argument("--workspace-mb", type=at_least(1), default=1024, metavar="N", help="for the builder (1024)")
+    parser.add_argument("--json", action="store_true", help=JSON)
+
+
+def _bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="name of a model in the store, or an .onnx file")
+    parser.add_argument("--batch", type=counts, default=(1,), metavar="LIST", help="batch sizes, such as 1,4,16 (1)")
+    parser.add_argument("--backend", type=words, metavar="LIST", help="engines (default: all that are registered)")
+    parser.add_argument("--threads", type=at_least(1), default=1, metavar="N", help="inside one operator (1)")
+    parser.add_argument("--iterations", type=at_least(10), default=200, metavar="N", help="timed inferences (200)")
+    parser.add_argument("--json", action="store_true", help=JSON)
+
+
+def _eval(parser: argparse.ArgumentParser, epilog: str) -> None:
+    models = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    detector = models.add_parser("detector", help="COCO's mean average precision of a detector", epilog=epilog)
+    detector.add_argument("--model", default="tabletop-yolov8n", metavar="NAME", help="in the store, or an .onnx file")
+    detector.add_argument("--data", required=True, metavar="PATH", help="YOLO, COCO or VOC set, or a labelled bag")
+    detector.add_argument("--split", default="val", metavar="NAME", help="split of the set (val)")
+    detector.add_argument("--backend", default="onnxruntime", metavar="NAME", help="engine (onnxruntime)")
+    detector.add_argument("--precision", default="fp32", metavar="NAME", help="fp32, fp16 or int8 (fp32)")
+    detector.add_argument("--threads", type=at_least(1), default=1, metavar="N", help="inside one operator (1)")
+    detector.add_argument("--pictures", metavar="DIR", help="write precision-recall curves and confusion as PNG")
+    detector.add_argument("--json", action="store_true", help=JSON)
+
+
+def _render(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the new set")
+    parser.add_argument("--images", type=at_least(1), default=300, metavar="N", help="number of images (300)")
+    parser.add_argument("--seed", type=at_least(0), default=900_000, metavar="N", help="of the scenes (900000)")
+    parser.add_argument(
+        "--domain", choices=("task", "varied"), default="task", help="scenes as an episode has them, or wider (task)"
+    )
+    parser.add_argument("--format", choices=("yolo", "coco", "voc", "bag"), default="yolo", help="of the set (yolo)")
+    parser.add_argument("--renderer", choices=("auto", "egl", "raycast"), default="auto", help="(auto)")
+    parser.add_argument("--json", action="store_true", help=JSON)
