@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from deploy.errors import BadInput
+from deploy.passport import Passport, file_sha256, passport_path
 
 MODEL_FILE = "model.onnx"
-PASSPORT_FILE = "passport.json"
 CARD_FILE = "README.md"
+_ARTIFACTS = ("model.*.onnx", "model.*.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +22,50 @@ class Model:
     Attributes:
         name: Its name in the configuration.
         path: Its folder.
-        onnx_path: The model file.
-        passport: What `passport.json` holds; empty if there is none.
+        onnx_path: The model file, in float.
+        passport: Its passport; None if there is none.
         card: Text of `README.md`; empty if there is none.
+        artifacts: Files made from it, by their names: `model.int8-u8.onnx`, `model.fp16.engine`, ... They may lie in
+            another folder of that name in the store: an engine that was built for a packaged model, for example.
     """
 
     name: str
     path: Path
     onnx_path: Path
-    passport: dict[str, Any]
+    passport: Passport | None
     card: str
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
         """Hash of the model file, hexadecimal."""
         return file_sha256(self.onnx_path)
+
+    def artifact(self, file: str) -> tuple[Path, Passport | None]:
+        """A file made from this model, or the model file itself, with its passport.
+
+        Args:
+            file: Name of the file.
+
+        Returns:
+            Its path, and its passport; None only for a model file that came without one.
+
+        Raises:
+            BadInput: If it is not there, has no passport, or one of another file or of an artifact of another model.
+        """
+        if file == self.onnx_path.name:
+            return self.onnx_path, self.passport
+        if file not in self.artifacts:
+            there = ", ".join((self.onnx_path.name, *sorted(self.artifacts)))
+            how = "eyehand build" if file.endswith(".engine") else "eyehand quantize"
+            raise BadInput(f"model {self.name} has no {file}, it has {there}: make it with {how} {self.name}")
+        path = self.artifacts[file]
+        passport = _read_passport(path)
+        if passport is None:
+            raise BadInput(f"{path} has no passport {passport_path(path).name} beside it: make it again")
+        if passport.source.get("sha256") not in (None, self.sha256):
+            raise BadInput(f"{path} was made from another model than {self.onnx_path}: make it again")
+        return path, passport
 
 
 class ModelStore:
@@ -80,7 +107,7 @@ class ModelStore:
         for folder in self._search:
             file = folder / name / MODEL_FILE
             if file.is_file():
-                return _load(str(name), file)
+                return _load(str(name), file, [place / name for place in self._search])
         raise BadInput(
             f"model {str(name)!r} not found: no {name}/{MODEL_FILE} in {', '.join(map(str, self._search))}; "
             f"there are {', '.join(self.names()) or 'no models'}"
@@ -93,38 +120,28 @@ def default_search() -> list[Path]:
     return [Path("models"), Path(data) / "eyehand" / "models", Path(__file__).resolve().parent / "models"]
 
 
-def file_sha256(path: Path) -> str:
-    """Hash of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _load(name: str, onnx_path: Path) -> Model:
-    folder = onnx_path.parent
-    passport, card = folder / PASSPORT_FILE, folder / CARD_FILE
+def _load(name: str, onnx_path: Path, folders: Iterable[Path] = ()) -> Model:
+    card = onnx_path.parent / CARD_FILE
+    artifacts: dict[str, Path] = {}
+    if onnx_path.name == MODEL_FILE:
+        for folder in (onnx_path.parent, *folders):
+            for pattern in _ARTIFACTS:
+                for file in folder.glob(pattern):
+                    artifacts.setdefault(file.name, file)
     return Model(
         name=name,
-        path=folder,
+        path=onnx_path.parent,
         onnx_path=onnx_path,
-        passport=_read_passport(passport, onnx_path) if passport.is_file() else {},
+        passport=_read_passport(onnx_path),
         card=card.read_text(encoding="utf-8") if card.is_file() else "",
+        artifacts=artifacts,
     )
 
 
-def _read_passport(path: Path, onnx_path: Path) -> dict[str, Any]:
-    try:
-        passport = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadInput(f"passport {path} is not JSON ({error}): write it again") from error
-    if not isinstance(passport, dict):
-        raise BadInput(f"passport {path} holds a {type(passport).__name__}: expected a JSON object")
-    declared, found = passport.get("sha256"), file_sha256(onnx_path)
-    if declared not in (None, found):
-        raise BadInput(
-            f"passport {path} is of a model with sha256 {declared}, {onnx_path} has {found}: "
-            "one of them was replaced without the other; package the model again"
-        )
+def _read_passport(artifact: Path) -> Passport | None:
+    path = passport_path(artifact)
+    if not path.is_file():
+        return None
+    passport = Passport.read(path)
+    passport.check_file(artifact)
     return passport

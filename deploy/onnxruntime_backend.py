@@ -12,7 +12,7 @@ import numpy as np
 
 from deploy.backend import IoSpec, Tensor, TensorSpec
 from deploy.errors import BadInput, Missing
-from deploy.model_store import file_sha256
+from deploy.passport import file_sha256
 from deploy.sniff import describe_file
 
 CPU = "CPUExecutionProvider"

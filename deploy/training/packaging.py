@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import BadInput, require
-from deploy.model_store import CARD_FILE, MODEL_FILE, PASSPORT_FILE, file_sha256
+from deploy.model_store import CARD_FILE, MODEL_FILE
+from deploy.passport import Passport, file_sha256, passport_path
 
 _DESCRIBED = ("classes", "input", "letterbox", "color_order", "scale", "layout")
 
@@ -39,7 +40,7 @@ class Origin:
 
 def package_detector(
     onnx_path: Path, folder: Path, metrics: Mapping[str, Mapping[str, float]], origin: Origin
-) -> dict[str, Any]:
+) -> Passport:
     """Write a detector's folder.
 
     Args:
@@ -65,37 +66,41 @@ def package_detector(
         shutil.copyfile(onnx_path, target)
     described = {name: entries[f"eyehand.{name}"] for name in _DESCRIBED}
     start = {} if origin.start is None else {"start": origin.start}
-    passport: dict[str, Any] = {
-        "name": folder.name,
-        "status": origin.status,
-        "sha256": file_sha256(target),
-        "size_bytes": target.stat().st_size,
-        **described,
-        "classes": json.loads(described["classes"]),
-        "metrics": {name: dict(values) for name, values in metrics.items()},
-        "training": {
+    passport = Passport(
+        name=folder.name,
+        status=origin.status,
+        sha256=file_sha256(target),
+        size_bytes=target.stat().st_size,
+        made_by=_versions(entries),
+        **{**described, "classes": tuple(json.loads(described["classes"]))},
+        metrics={name: dict(values) for name, values in metrics.items()},
+        training={
             "commands": list(origin.commands),
             "seed": origin.seed,
             "data": origin.data,
             **start,
             **origin.training,
         },
-        "license": "AGPL-3.0-only",
-    }
-    (folder / PASSPORT_FILE).write_text(json.dumps(passport, indent=2) + "\n", encoding="utf-8")
+        license="AGPL-3.0-only",
+    ).write(passport_path(target))
     (folder / CARD_FILE).write_text(_card(passport), encoding="utf-8")
     (folder / "LICENSE").write_text(_license(), encoding="utf-8")
     return passport
 
 
-def _card(passport: Mapping[str, Any]) -> str:
-    classes = ", ".join(f"`{name}`" for name in passport["classes"])
-    training = passport["training"]
-    note = "" if passport["status"] == "final" else f"\n**{passport['status']}.**\n"
+def _versions(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Who wrote the file, as far as it says so."""
+    return {"ultralytics": metadata["version"]} if "version" in metadata else {}
+
+
+def _card(passport: Passport) -> str:
+    classes = ", ".join(f"`{name}`" for name in passport.classes)
+    training = passport.training
+    note = "" if passport.status == "final" else f"\n**{passport.status}.**\n"
     rows = "\n".join(
         f"| {name} | {int(m['frames'])} | {m['map50']:.3f} | {m['map50_95']:.3f} | {m['recall']:.3f} |"
         f" {m['false_per_frame']:.3f} | {m['center_p50_px']:.2f} | {m['center_p90_px']:.2f} |"
-        for name, m in passport["metrics"].items()
+        for name, m in passport.metrics.items()
     )
     commands = "\n".join(training["commands"])
     settings = "\n".join(
@@ -106,14 +111,14 @@ def _card(passport: Mapping[str, Any]) -> str:
     start = "From scratch, no pretrained weights."
     if "start" in training:
         start = f"On the same pictures, from the weights of `{training['start']}`, which were trained from scratch."
-    return f"""# {passport["name"]}
+    return f"""# {passport.name}
 
 Finds a red cube and other objects on a table, in the picture of a camera on a gripper.
 {note}
 - classes: {classes}
-- input: `{passport["input"]}`, {passport["color_order"]}, x {passport["scale"]}, letterbox `{passport["letterbox"]}`
-- output: `{passport["layout"]}`, one row of centre, size and class scores for each anchor, before suppression
-- file: {passport["size_bytes"] / 1e6:.1f} MB, sha256 `{passport["sha256"]}`
+- input: `{passport.input}`, {passport.color_order}, x {passport.scale}, letterbox `{passport.letterbox}`
+- output: `{passport.layout}`, one row of centre, size and class scores for each anchor, before suppression
+- file: {passport.size_bytes / 1e6:.1f} MB, sha256 `{passport.sha256}`
 
 ## Figures
 

@@ -23,9 +23,7 @@ def add_model_commands(commands: Any, epilog: str) -> None:
     _build(commands.add_parser("build", help="build a TensorRT engine on the machine that runs it", epilog=epilog))
     _bench(commands.add_parser("bench", help="latency of a model on each engine of this machine", epilog=epilog))
     _eval(commands.add_parser("eval", help="measure how good a model is", epilog=epilog), epilog)
-    _render(
-        commands.add_parser("render", help="render a labelled set of images from the simulated cell", epilog=epilog)
-    )
+    _render(commands.add_parser("render", help="render a labelled set from the simulated cell", epilog=epilog))
 
 
 def _train(parser: argparse.ArgumentParser, epilog: str) -> None:
@@ -62,9 +60,7 @@ def _quantize(parser: argparse.ArgumentParser) -> None:
         "--bag", action="append", required=True, metavar="BAG", dest="bags",
         help="recording to calibrate on: run folder or bag; may be repeated",
     )  # fmt: skip
-    parser.add_argument(
-        "--data", metavar="DATA", help="labelled images or bag for the gate (default: the bags' labels)"
-    )
+    parser.add_argument("--data", metavar="DATA", help="labelled images or bag for the gate (default: the bags)")
     parser.add_argument("--split", default="val", metavar="NAME", help="split of the labelled images (val)")
     parser.add_argument("--frames", type=at_least(8), default=400, metavar="N", help="frames to calibrate on (400)")
     parser.add_argument("--eval-frames", type=at_least(8), default=300, metavar="N", help="frames of the gate (300)")
@@ -73,7 +69,7 @@ def _quantize(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=("auto", "minmax", "percentile", "entropy"),
         default="auto",
-        help="of the ranges (auto: best)",
+        help="of the ranges (auto)",
     )
     parser.add_argument(
         "--precision", type=words, default=("int8-u8", "int8-s8", "fp16", "int8-s8-fp16"), metavar="LIST",
@@ -91,9 +87,7 @@ def _build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DATA", help="labelled images or bag for the accuracy gate")
     parser.add_argument("--split", default="val", metavar="NAME", help="split of the labelled images (val)")
     parser.add_argument("--out", metavar="DIR", help="folder of the engine (default: the user's model folder)")
-    parser.add_argument(
-        "--timing-cache", metavar="FILE", help="(default: one a TensorRT version and GPU, in the cache)"
-    )
+    parser.add_argument("--timing-cache", metavar="FILE", help="(default: one in the cache, for this machine)")
     parser.add_argument("--workspace-mb", type=at_least(1), default=1024, metavar="N", help="for the builder (1024)")
     parser.add_argument("--json", action="store_true", help=JSON)
 

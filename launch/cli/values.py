@@ -14,6 +14,7 @@ class at_least:  # noqa: N801 - argparse shows the name of a type in its errors
         self.__name__ = f"whole number >= {least}"
 
     def __call__(self, text: str) -> int:
+        """The number that a text stands for."""
         value = int(text)
         if value < self._least:
             raise ValueError(text)

@@ -1,26 +1,36 @@
-"""ModelStore: which file a name means, and what is said when there is none."""
+"""ModelStore: which file a name means, what was made from it, and what is said when there is none."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.errors import BadInput
 from deploy.model_store import ModelStore, default_search
+from deploy.passport import Passport, passport_path
 
 
-def _model(folder: Path, name: str, content: bytes = b"onnx", passport: str | None = None, card: str = "") -> Path:
+def _model(folder: Path, name: str, content: bytes = b"onnx", *, passport: bool = False, card: str = "") -> Path:
     path = folder / name
     path.mkdir(parents=True)
     (path / "model.onnx").write_bytes(content)
-    if passport is not None:
-        (path / "passport.json").write_text(passport)
+    if passport:
+        _passport(path / "model.onnx")
     if card:
         (path / "README.md").write_text(card)
     return path / "model.onnx"
+
+
+def _passport(artifact: Path, **fields: Any) -> Passport:
+    content = artifact.read_bytes()
+    return Passport(
+        name="cube", sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content), classes=("red_cube",),
+        input="1x3x256x320", letterbox="center-114", color_order="RGB", scale="1/255", layout="yolo-raw-cxcywh",
+        **fields,
+    ).write(passport_path(artifact))  # fmt: skip
 
 
 def test_the_first_folder_wins(tmp_path: Path) -> None:
@@ -31,16 +41,16 @@ def test_the_first_folder_wins(tmp_path: Path) -> None:
     model = store.find("cube")
     assert model.onnx_path == mine
     assert model.path == mine.parent
-    assert (model.name, model.passport, model.card) == ("cube", {}, "")
+    assert (model.name, model.passport, model.card) == ("cube", None, "")
     assert model.sha256 == hashlib.sha256(b"mine").hexdigest()
     assert store.names() == ("cube", "other")
 
 
 def test_passport_and_card_come_with_it(tmp_path: Path) -> None:
-    digest = hashlib.sha256(b"onnx").hexdigest()
-    _model(tmp_path, "cube", passport=json.dumps({"sha256": digest, "map50": 0.9}), card="# Cube\n")
+    _model(tmp_path, "cube", passport=True, card="# Cube\n")
     model = ModelStore([tmp_path]).find("cube")
-    assert model.passport == {"sha256": digest, "map50": 0.9}
+    assert model.passport is not None
+    assert model.passport.classes == ("red_cube",)
     assert model.card == "# Cube\n"
 
 
@@ -75,14 +85,45 @@ def test_an_empty_store_says_so(tmp_path: Path) -> None:
         ModelStore([tmp_path]).find("cube")
 
 
-@pytest.mark.parametrize(
-    ("passport", "words"),
-    [("{", "is not JSON"), ("[1]", "holds a list"), ('{"sha256": "00"}', "sha256 00.*was replaced")],
-)
-def test_a_passport_that_is_wrong_is_refused(tmp_path: Path, passport: str, words: str) -> None:
-    _model(tmp_path, "cube", passport=passport)
-    with pytest.raises(BadInput, match=words):
+def test_a_file_that_was_replaced_is_refused(tmp_path: Path) -> None:
+    path = _model(tmp_path, "cube", passport=True)
+    path.write_bytes(b"another")
+    with pytest.raises(BadInput, match=r"passport\.json was written for another file than model\.onnx"):
         ModelStore([tmp_path]).find("cube")
+
+
+def test_artifacts_come_from_every_folder_of_the_name(tmp_path: Path) -> None:
+    source = _model(tmp_path / "packaged", "cube")
+    mine = tmp_path / "mine" / "cube"
+    mine.mkdir(parents=True)
+    for file in (source.with_name("model.int8-u8.onnx"), mine / "model.fp16.engine"):
+        file.write_bytes(file.name.encode())
+        _passport(file, precision="fp16", source={"sha256": hashlib.sha256(b"onnx").hexdigest()})
+    model = ModelStore([tmp_path / "mine", tmp_path / "packaged"]).find("cube")
+    assert sorted(model.artifacts) == ["model.fp16.engine", "model.int8-u8.onnx"]
+    assert model.artifact("model.onnx") == (source, None)
+    path, passport = model.artifact("model.fp16.engine")
+    assert (path, passport and passport.precision) == (mine / "model.fp16.engine", "fp16")
+
+
+def test_an_artifact_that_is_not_this_models_is_refused(tmp_path: Path) -> None:
+    folder = _model(tmp_path, "cube").parent
+    for name in ("a", "b", "c"):
+        (folder / f"model.{name}.onnx").write_bytes(name.encode())
+    _passport(folder / "model.a.onnx", source={"sha256": "00"})
+    _passport(folder / "model.b.onnx").write(folder / "model.c.passport.json")
+    model = ModelStore([tmp_path]).find("cube")
+    for file, words in {
+        "model.a.onnx": "was made from another model",
+        "model.c.onnx": "was written for another file",
+        "model.d.onnx": "has no model.d.onnx, it has model.onnx, model.a.onnx.*eyehand quantize cube",
+        "model.d.engine": "eyehand build cube",
+    }.items():
+        with pytest.raises(BadInput, match=words):
+            model.artifact(file)
+    (folder / "model.a.passport.json").unlink()
+    with pytest.raises(BadInput, match=r"has no passport model\.a\.passport\.json"):
+        model.artifact("model.a.onnx")
 
 
 def test_default_search_is_here_then_the_user_then_packaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

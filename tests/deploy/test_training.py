@@ -141,9 +141,9 @@ def test_package(model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         model_file, folder, {"a set": figures}, Origin("Some data.", ("do this",), 7, {"epochs": 3}, "Interim")
     )
     assert json.loads((folder / "passport.json").read_text()) == passport
-    assert passport["classes"] == ["red_cube", "distractor"]
-    assert passport["training"] == {"commands": ["do this"], "seed": 7, "data": "Some data.", "epochs": 3}
-    assert len(passport["sha256"]) == 64
+    assert passport.classes == ("red_cube", "distractor")
+    assert passport.training == {"commands": ["do this"], "seed": 7, "data": "Some data.", "epochs": 3}
+    assert len(passport.sha256) == 64
     card = (folder / "README.md").read_text()
     for text in ("# my-model", "**Interim.**", "| a set | 0 | 0.500 |", "Some data.", "do this", "- epochs: 3"):
         assert text in card

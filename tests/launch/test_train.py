@@ -105,9 +105,9 @@ def test_it_leaves_a_model_of_the_store(
     assert main(command(out, images=40, epochs=2, seed=7)) == 0
     assert (rendered[0].images, rendered[0].seed) == (40, 7)
     passport = ModelStore([tmp_path]).find("mine").passport
-    assert passport["status"].startswith(status)
-    assert (passport["metrics"] != {}) is (status == "final")
-    assert passport["training"]["commands"] == [f"eyehand train detector --images 40 --epochs 2 --seed 7 --out {out}"]
+    assert passport.status.startswith(status)
+    assert (passport.metrics != {}) is (status == "final")
+    assert passport.training["commands"] == [f"eyehand train detector --images 40 --epochs 2 --seed 7 --out {out}"]
     assert json.loads(json.dumps(passport, allow_nan=False)) == passport
 
 
@@ -121,7 +121,7 @@ def test_a_smaller_sibling_of_the_same_training(
     out, small_out = tmp_path / "mine", tmp_path / "mine-small"
     assert main(command(out, images=40, epochs=6, small_out=small_out)) == 0
     assert len(rendered) == 1, "both are trained on one set"
-    full, small = (ModelStore([tmp_path]).find(name).passport["training"] for name in ("mine", "mine-small"))
+    full, small = (ModelStore([tmp_path]).find(name).passport.training for name in ("mine", "mine-small"))
     assert full["commands"] == small["commands"]
     assert small["commands"][0].endswith(f"--out {out} --small-out {small_out}")
     assert (full["epochs"], full["imgsz"], full.get("start")) == (6, 320, None)

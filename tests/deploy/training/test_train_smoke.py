@@ -32,8 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_folder_is_a_model_of_the_store(folder: Path) -> None:
     model = ModelStore([folder.parent]).find("tiny")
-    assert model.passport["sha256"] == model.sha256
-    assert model.passport["training"]["images"] == 24
+    assert model.passport.sha256 == model.sha256
+    assert model.passport.training["images"] == 24
     assert "--images 24 --epochs 1 --seed 3" in model.card
     assert "GNU AFFERO GENERAL PUBLIC LICENSE" in (folder / "LICENSE").read_text()
 
@@ -60,7 +60,7 @@ def test_the_run_time_reads_its_output(folder: Path) -> None:
 
 def test_its_sibling_takes_less_and_answers_the_same_classes(folder: Path) -> None:
     small = ModelStore([folder.parent]).find("tiny-small")
-    assert small.passport["training"]["start"] == "tiny"
+    assert small.passport.training["start"] == "tiny"
     backend = OnnxRuntimeBackend(small.onnx_path)
     assert backend.io_spec.inputs[0].shape == (1, 3, 160, 192)
     assert NetworkDetector(backend).class_names == CLASS_NAMES

@@ -24,11 +24,11 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 
 def test_folder_is_complete_and_small(model: Model) -> None:
-    assert model.passport["sha256"] == model.sha256
-    assert model.passport["classes"] == list(CLASS_NAMES)
-    assert model.passport["input"] == INPUTS[model.path.name]
-    assert model.passport["license"] == "AGPL-3.0-only"
-    assert model.passport["training"]["commands"]
+    assert model.passport.sha256 == model.sha256
+    assert model.passport.classes == CLASS_NAMES
+    assert model.passport.input == INPUTS[model.path.name]
+    assert model.passport.license == "AGPL-3.0-only"
+    assert model.passport.training["commands"]
     assert f"{model.sha256}" in model.card
     assert "GNU AFFERO GENERAL PUBLIC LICENSE" in (model.path / "LICENSE").read_text()
     assert sum(file.stat().st_size for file in model.path.iterdir()) < 15e6
