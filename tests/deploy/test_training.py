@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInput, Missing
+from deploy.passport import Passport
 from deploy.training import DetectorTraining, train_detector
 from deploy.training.detector import class_names
 from deploy.training.export import describe, export_checkpoint
@@ -140,7 +141,7 @@ def test_package(model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     passport = package_detector(
         model_file, folder, {"a set": figures}, Origin("Some data.", ("do this",), 7, {"epochs": 3}, "Interim")
     )
-    assert json.loads((folder / "passport.json").read_text()) == passport
+    assert Passport.read(folder / "passport.json") == passport
     assert passport.classes == ("red_cube", "distractor")
     assert passport.training == {"commands": ["do this"], "seed": 7, "data": "Some data.", "epochs": 3}
     assert len(passport.sha256) == 64

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import sys
 from pathlib import Path
@@ -105,10 +104,10 @@ def test_it_leaves_a_model_of_the_store(
     assert main(command(out, images=40, epochs=2, seed=7)) == 0
     assert (rendered[0].images, rendered[0].seed) == (40, 7)
     passport = ModelStore([tmp_path]).find("mine").passport
+    assert passport is not None
     assert passport.status.startswith(status)
     assert (passport.metrics != {}) is (status == "final")
     assert passport.training["commands"] == [f"eyehand train detector --images 40 --epochs 2 --seed 7 --out {out}"]
-    assert json.loads(json.dumps(passport, allow_nan=False)) == passport
 
 
 def test_a_smaller_sibling_of_the_same_training(
