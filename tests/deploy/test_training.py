@@ -151,7 +151,7 @@ def test_package(model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "From scratch" in card
     assert (folder / "LICENSE").read_text() == "the licence"
     small = package_detector(model_file, tmp_path / "small", {}, Origin("d", ("c",), 7, {}, start="my-model"))
-    assert small["training"]["start"] == "my-model"
+    assert small.training["start"] == "my-model"
     assert "from the weights of `my-model`" in (tmp_path / "small" / "README.md").read_text()
 
 
