@@ -1,0 +1,97 @@
+"""The gate of an artifact: it is installed only if it is about as good as its float original, and faster than the next.
+
+It knows numbers and limits only; who measures them hands in a callable or the figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How good a model is on one set of frames.
+
+    Attributes:
+        map50_95: Mean average precision over overlaps 0.50 to 0.95 (COCO), in [0, 1].
+        per_class: The same of each class that the set holds, by name.
+        frames: Number of frames.
+        frames_sha256: Hash of frames and labels: figures of two sets cannot be compared.
+    """
+
+    map50_95: float
+    per_class: Mapping[str, float]
+    frames: int
+    frames_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that an artifact may lose against its original, as parts of 1: 0.010 is one point of mAP."""
+
+    map_drop: float = 0.010
+    class_drop: float = 0.020
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an artifact passes, and what speaks against it, a sentence each."""
+
+    ok: bool
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "; ".join(self.reasons) or "passed"
+
+
+def judge(reference: Accuracy, candidate: Accuracy, limits: Limits | None = None) -> Verdict:
+    """Compare the accuracy of an artifact with that of its original.
+
+    Args:
+        reference: Of the original.
+        candidate: Of the artifact, on the same frames.
+        limits: What it may lose; the default is one point of mAP50-95, two of any class.
+
+    Raises:
+        ValueError: If they were measured on different frames.
+    """
+    limits = limits or Limits()
+    if reference.frames_sha256 != candidate.frames_sha256:
+        raise ValueError("reference and candidate were measured on different frames: their figures cannot be compared")
+    reasons = []
+    if not _within(reference.map50_95, candidate.map50_95, limits.map_drop):
+        reasons.append(_lost("mAP50-95", reference.map50_95, candidate.map50_95, limits.map_drop))
+    for name, before in reference.per_class.items():
+        after = candidate.per_class.get(name, 0.0)
+        if not _within(before, after, limits.class_drop):
+            reasons.append(_lost(f"mAP50-95 of {name}", before, after, limits.class_drop))
+    return Verdict(not reasons, tuple(reasons))
+
+
+def judge_speed(name: str, p99_ms: float, other: str, other_p99_ms: float) -> Verdict:
+    """Whether an artifact is faster than the next more precise one on this machine; if not, that one is to be shipped.
+
+    Args:
+        name: Precision of the artifact.
+        p99_ms: Its latency [ms].
+        other: Precision of the next more precise one.
+        other_p99_ms: Its latency, measured in turns with the first [ms].
+    """
+    if p99_ms < other_p99_ms:
+        return Verdict(True)
+    return Verdict(
+        False, (f"{name} is not faster than {other} here (p99 {p99_ms:.2f} ms, {other_p99_ms:.2f} ms): ship {other}",)
+    )
+
+
+def _within(before: float, after: float, limit: float) -> bool:
+    return math.isfinite(after) and before - after <= limit + 1e-9
+
+
+def _lost(what: str, before: float, after: float, limit: float) -> str:
+    return (
+        f"{what} falls from {100 * before:.1f} to {100 * after:.1f}, "
+        f"{100 * (before - after):.1f} points: at most {100 * limit:.1f}"
+    )
