@@ -8,9 +8,8 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-import numpy as np
-
 from deploy.backend import IoSpec, Tensor, TensorSpec
+from deploy.backend_checks import check_arguments, check_inputs, expected_inputs, first_line, prove, static_spec
 from deploy.errors import BadInput, Missing
 from deploy.passport import file_sha256
 from deploy.sniff import describe_file
@@ -42,23 +41,20 @@ class OnnxRuntimeBackend:
 
     def __init__(self, path: str | Path, threads: int = 1, provider: str = CPU) -> None:
         self._path = Path(path)
-        if threads < 1:
-            raise BadInput(f"{threads} threads for {self._path}: expected at least 1")
-        if not self._path.is_file():
-            raise BadInput(f"model file {self._path} does not exist or is a folder: give the path of an .onnx file")
+        check_arguments(self._path, threads)
         ort = _import_onnxruntime()
         self._session: Any = _open(ort, self._path, threads, provider)
         self._io_spec = IoSpec(
             tuple(_static(self._path, node) for node in self._session.get_inputs()),
             tuple(_static(self._path, node) for node in self._session.get_outputs()),
         )
-        self._expected = {spec.name: (spec.shape, np.dtype(spec.dtype)) for spec in self._io_spec.inputs}
+        self._expected = expected_inputs(self._io_spec)
         self._output_names = [spec.name for spec in self._io_spec.outputs]
         self._metadata = MappingProxyType(dict(self._session.get_modelmeta().custom_metadata_map))
         self._fingerprint = (
             f"sha256:{file_sha256(self._path)} onnxruntime-{ort.__version__} {provider} threads={threads}"
         )
-        self._prove()
+        prove(self._path, "ONNX Runtime", self._io_spec, self.infer)
 
     @property
     def io_spec(self) -> IoSpec:
@@ -79,32 +75,12 @@ class OnnxRuntimeBackend:
         """Run the model once; see `Backend.infer`."""
         if self._session is None:
             raise BadInput(f"backend of {self._path} is closed: build a new one")
-        if inputs.keys() != self._expected.keys():
-            raise BadInput(f"inputs {sorted(inputs)}: expected {sorted(self._expected)}")
-        for name, (shape, dtype) in self._expected.items():
-            tensor = inputs[name]
-            if tensor.shape != shape or tensor.dtype != dtype:
-                raise BadInput(f"input {name} is {tensor.dtype}{list(tensor.shape)}: expected {dtype}{list(shape)}")
+        check_inputs(self._expected, inputs)
         return dict(zip(self._output_names, self._session.run(self._output_names, dict(inputs)), strict=True))
 
     def close(self) -> None:
         """Release the session."""
         self._session = None
-
-    def _prove(self) -> None:
-        """Run once: what was compiled in or parsed may still not work on this machine."""
-        zeros = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in self._io_spec.inputs}
-        try:
-            outputs = self.infer(zeros)
-        except Exception as error:
-            raise BadInput(f"model {self._path} cannot run in ONNX Runtime: {_first_line(error)}") from error
-        for spec in self._io_spec.outputs:
-            found = outputs[spec.name]
-            if found.shape != spec.shape or found.dtype != np.dtype(spec.dtype):
-                raise BadInput(
-                    f"model {self._path} declares output {spec} and gave {found.dtype}{list(found.shape)}: "
-                    "export it again"
-                )
 
 
 def _import_onnxruntime() -> ModuleType:
@@ -133,9 +109,7 @@ def _open(ort: ModuleType, path: Path, threads: int, provider: str) -> Any:
     try:
         session = ort.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:  # its exceptions have no common base
-        raise BadInput(
-            f"ONNX Runtime cannot load {path}: it is {describe_file(path)} ({_first_line(error)})"
-        ) from error
+        raise BadInput(f"ONNX Runtime cannot load {path}: it is {describe_file(path)} ({first_line(error)})") from error
     used = session.get_providers()[0]
     if used != provider:
         raise Missing(f"onnxruntime loaded {path} on {used} instead of {provider}: check the driver and its libraries")
@@ -143,16 +117,4 @@ def _open(ort: ModuleType, path: Path, threads: int, provider: str) -> Any:
 
 
 def _static(path: Path, node: Any) -> TensorSpec:
-    shape, dtype = node.shape, _DTYPES.get(node.type)
-    if dtype is None:
-        raise BadInput(f"{node.name} of {path} is {node.type}: expected a tensor of numbers")
-    if not all(isinstance(size, int) and size > 0 for size in shape):
-        raise BadInput(
-            f"{node.name} of {path} has the dynamic shape {shape}: expected fixed sizes; export with dynamic=False, "
-            "or fix them with python -m onnxruntime.tools.make_dynamic_shape_fixed"
-        )
-    return TensorSpec(node.name, tuple(shape), dtype)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]
+    return static_spec(path, node.name, node.shape, _DTYPES.get(node.type), node.type)
