@@ -105,6 +105,25 @@ def quantizable(model: Any) -> tuple[str, ...]:
     return tuple(node.name for node in index.nodes if node.op_type in CONVOLUTIONS and node.name not in keep)
 
 
+def decoding(model: Any) -> frozenset[str]:
+    """Names of the nodes behind the last weighted layers: what turns a network's numbers into boxes and scores.
+
+    Backwards from each output up to convolutions, matrix products and normalizations, which are not part of it.
+    """
+    index = GraphIndex.of(prepared(model))
+    found: set[str] = set()
+    waiting = [index.producer[name] for name in index.outputs if name in index.producer]
+    while waiting:
+        node = waiting.pop()
+        if node.name in found or node.op_type in _MEASURES | _PRODUCTS | _ATTENTION - {"Softmax"}:
+            continue
+        if node.op_type in CONVOLUTIONS and not _is_expectation(index, node):
+            continue
+        found.add(node.name)
+        waiting.extend(index.parents(node))
+    return frozenset(found)
+
+
 def _head(index: GraphIndex) -> set[str]:
     found: set[str] = set()
     waiting = [index.producer[name] for name in index.outputs if name in index.producer]

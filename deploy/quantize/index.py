@@ -49,6 +49,28 @@ def prepared(model: Any) -> Any:
     return inferred
 
 
+def at_opset(model: Any, least: int) -> Any:
+    """The model at an opset that is new enough.
+
+    Args:
+        model: A `ModelProto`; returned as it is if its opset is.
+        least: The smallest opset that will do.
+
+    Raises:
+        BadInput: If it cannot be converted.
+    """
+    onnx = require("onnx", "quantize")
+    version = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
+    if version >= least:
+        return model
+    try:
+        return prepared(onnx.version_converter.convert_version(model, least))
+    except Exception as error:  # its errors have no common base
+        raise BadInput(
+            f"the model has opset {version} and cannot be converted to {least}: export it again with --opset {least}"
+        ) from error
+
+
 @dataclass(frozen=True, slots=True)
 class GraphIndex:
     """Who makes and who reads each tensor of a graph.

@@ -13,7 +13,7 @@ import numpy as np
 
 from deploy.errors import BadInput, require
 from deploy.quantize.calibrate import Ranges
-from deploy.quantize.index import GraphIndex, metadata, prepared, set_metadata
+from deploy.quantize.index import GraphIndex, at_opset, metadata, prepared, set_metadata
 
 Style = Literal["s8", "u8"]
 STYLES: tuple[Style, ...] = ("s8", "u8")
@@ -63,7 +63,7 @@ def quantize(
     """
     if style not in STYLES:
         raise BadInput(f"quantization style {style!r}: expected one of {', '.join(STYLES)}")
-    source = _at_opset(prepared(model), 13)
+    source = at_opset(prepared(model), 13)
     unknown = sorted(set(float_nodes) - {node.name for node in source.graph.node})
     if unknown:
         raise BadInput(f"float node {unknown[0]!r} is not in the model: take the names from float_region of this model")
@@ -149,17 +149,3 @@ def _tidy(model: Any) -> Any:
 def _named(model: Any, names: Collection[str]) -> list[Any]:
     wanted = set(names)
     return [node for node in model.graph.node if node.name in wanted]
-
-
-def _at_opset(model: Any, least: int) -> Any:
-    """The model at an opset that has Q/DQ by channel."""
-    onnx = require("onnx", "quantize")
-    version = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
-    if version >= least:
-        return model
-    try:
-        return prepared(onnx.version_converter.convert_version(model, least))
-    except Exception as error:
-        raise BadInput(
-            f"the model has opset {version} and quantizing needs {least}: export it again with --opset 17"
-        ) from error
