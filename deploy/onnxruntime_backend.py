@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -11,10 +13,13 @@ from typing import Any
 from deploy.backend import IoSpec, Tensor, TensorSpec
 from deploy.backend_checks import check_arguments, check_inputs, expected_inputs, first_line, prove, static_spec
 from deploy.errors import BadInput, Missing
+from deploy.onnxruntime_binding import Binding
 from deploy.passport import file_sha256
 from deploy.sniff import describe_file
 
-CPU = "CPUExecutionProvider"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+# fp32 is fp32, without TensorFloat-32; and the convolutions' algorithms are not those that won a race at start-up
+CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 
 _DTYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64", "tensor(bool)": "bool",
@@ -32,7 +37,8 @@ class OnnxRuntimeBackend:
     Args:
         path: The .onnx file.
         threads: Threads inside one operator.
-        provider: Execution provider. ONNX Runtime falls back to the CPU in silence; here that is an error.
+        provider: Execution provider. ONNX Runtime falls back to the CPU in silence; here that is an error. On CUDA
+            tensors are preallocated and page-locked: an output is overwritten by the next inference.
 
     Raises:
         BadInput: If the file is not an ONNX model, has dynamic shapes, or cannot run, naming what was found.
@@ -49,6 +55,7 @@ class OnnxRuntimeBackend:
             tuple(_static(self._path, node) for node in self._session.get_outputs()),
         )
         self._expected = expected_inputs(self._io_spec)
+        self._binding = Binding(self._session, self._io_spec, pin=True) if provider == CUDA else None
         self._output_names = [spec.name for spec in self._io_spec.outputs]
         self._metadata = MappingProxyType(dict(self._session.get_modelmeta().custom_metadata_map))
         self._fingerprint = (
@@ -76,11 +83,27 @@ class OnnxRuntimeBackend:
         if self._session is None:
             raise BadInput(f"backend of {self._path} is closed: build a new one")
         check_inputs(self._expected, inputs)
+        if self._binding is not None:
+            return self._binding.run(inputs)
         return dict(zip(self._output_names, self._session.run(self._output_names, dict(inputs)), strict=True))
 
     def close(self) -> None:
         """Release the session."""
-        self._session = None
+        self._session = self._binding = None
+
+
+def cuda_backend(path: str | Path, threads: int = 1) -> OnnxRuntimeBackend:
+    """A model in ONNX Runtime on an NVIDIA GPU; see `OnnxRuntimeBackend`.
+
+    Args:
+        path: The .onnx file, in fp32 or fp16.
+        threads: Threads inside one operator, of those that stay on the CPU.
+
+    Raises:
+        BadInput: As `OnnxRuntimeBackend`.
+        Missing: If there is no ONNX Runtime with CUDA, or no GPU that it can use.
+    """
+    return OnnxRuntimeBackend(path, threads, CUDA)
 
 
 def _import_onnxruntime() -> ModuleType:
@@ -99,6 +122,12 @@ def _open(ort: ModuleType, path: Path, threads: int, provider: str) -> Any:
             f"onnxruntime {ort.__version__} has no {provider} (it has {', '.join(available)}): "
             "pip install 'eyehand[gpu]' for CUDA and TensorRT, or choose another provider"
         )
+    chosen: Any = provider
+    if provider == CUDA:
+        chosen = (CUDA, CUDA_OPTIONS)
+        if hasattr(ort, "preload_dlls"):  # of CUDA and cuDNN as pip installs them; it prints what it does not find
+            with contextlib.redirect_stdout(io.StringIO()):
+                ort.preload_dlls()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -107,7 +136,7 @@ def _open(ort: ModuleType, path: Path, threads: int, provider: str) -> Any:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = ort.InferenceSession(str(path), options, providers=[provider])
+        session = ort.InferenceSession(str(path), options, providers=[chosen])
     except Exception as error:  # its exceptions have no common base
         raise BadInput(f"ONNX Runtime cannot load {path}: it is {describe_file(path)} ({first_line(error)})") from error
     used = session.get_providers()[0]
