@@ -177,12 +177,8 @@ class _Typing:
             known = self._index.types.get(name)
             if name and known is None:
                 raise BadInput(f"the type of tensor {name} ({node.op_type}) is not known: export with static shapes")
-            self._types[name] = wanted if known in (self._single_type, self._half_type) else known
-            if known == self._single_type and node.op_type not in self._known_ops():
-                self._types[name] = self._single_type
-
-    def _known_ops(self) -> frozenset[str]:
-        return frozenset(node.op_type for node in self._index.nodes if self._schema(node) is not None)
+            turned = known in (self._single_type, self._half_type) and self._schema(node) is not None
+            self._types[name] = wanted if turned else known
 
     def _schema(self, node: Any) -> Any | None:
         defs = self._onnx.defs
