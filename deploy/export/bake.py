@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from deploy.errors import BadInput, require
 
@@ -78,6 +79,11 @@ def bake_preprocessing(model: Any) -> Any:
         baked.metadata_props.add(key=key, value=metadata[key])
     onnx.checker.check_model(baked)
     return baked
+
+
+def as_float(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """What the graph makes of its input, computed outside: (1, H, W, 3) BGR bytes to (1, 3, H, W) RGB in [0, 1]."""
+    return np.ascontiguousarray(pixels[..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32) * np.float32(1.0 / 255.0)
 
 
 def _check_input(onnx: Any, model: Any) -> tuple[str, int, tuple[int, ...]]:

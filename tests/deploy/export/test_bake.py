@@ -12,7 +12,7 @@ import pytest
 import deploy
 from deploy.backend import Tensor
 from deploy.errors import BadInput
-from deploy.export.bake import bake_preprocessing
+from deploy.export.bake import as_float, bake_preprocessing
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 
 onnx = pytest.importorskip("onnx")
@@ -48,8 +48,7 @@ def test_the_shipped_detector_gives_the_same(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for _ in range(3):
         pixels = rng.integers(0, 256, (1, 256, 320, 3), dtype=np.uint8)
-        outside = np.ascontiguousarray(pixels[..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32) * np.float32(1 / 255)
-        expected = run(SHIPPED, outside)
+        expected = run(SHIPPED, as_float(pixels))
         found = run(tmp_path / "baked.onnx", pixels)
         assert np.abs(found[:, 4:] - expected[:, 4:]).max() <= 1e-6, "scores"
         assert np.abs(found[:, :4] - expected[:, :4]).max() <= 1e-6 * 320, "boxes [px]"
@@ -80,8 +79,7 @@ def test_channels_take_the_order_that_the_network_wants(tmp_path: Path, order: s
 def test_half_precision_is_scaled_in_float(tmp_path: Path) -> None:
     onnx.save(bake_preprocessing(image_model(onnx.TensorProto.FLOAT16, [1, 3, 8, 32])), str(tmp_path / "m.onnx"))
     pixels = np.arange(768).reshape(1, 8, 32, 3).astype(np.uint8)
-    expected = (pixels[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) * np.float32(1 / 255)).astype(np.float16)
-    np.testing.assert_array_equal(run(tmp_path / "m.onnx", pixels), expected)
+    np.testing.assert_array_equal(run(tmp_path / "m.onnx", pixels), as_float(pixels).astype(np.float16))
 
 
 @pytest.mark.parametrize(
