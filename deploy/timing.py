@@ -15,6 +15,8 @@ from deploy.backend import Backend, IoSpec, Tensor
 from deploy.errors import BadInput
 from deploy.histogram import nearest_rank
 
+Int64 = npt.NDArray[np.int64]
+
 NS_PER_MS = 1e6
 BLOCK = 10
 
@@ -78,8 +80,19 @@ def time_interleaved(
     warmup: int = 20,
     n: int = 200,
     limit_s: float | None = None,
-    least: int = 20,
 ) -> list[Timing]:
+    """Time several engines in turns; arguments and errors of `durations_in_turns`, figures for each in their order."""
+    return [Timing.of(row) for row in durations_in_turns(backends, inputs, warmup=warmup, n=n, limit_s=limit_s)]
+
+
+def durations_in_turns(
+    backends: Sequence[Backend],
+    inputs: Sequence[Mapping[str, Tensor]] | None = None,
+    *,
+    warmup: int = 20,
+    n: int = 200,
+    limit_s: float | None = None,
+) -> Int64:
     """Time several engines in turns, so that whatever else the machine does is shared by all.
 
     Each is given ten inferences at a time, after one that does not count and fetches its weights back into the
@@ -90,11 +103,10 @@ def time_interleaved(
         inputs: What to give each; the default is `sample_inputs` of each.
         warmup: Inferences of each before, which do not count.
         n: Inferences of each that count.
-        limit_s: Stop early after so long [s], but not before `least` inferences of each.
-        least: See `limit_s`.
+        limit_s: Stop early after so long [s], but not before 20 inferences of each.
 
     Returns:
-        One for each, in their order.
+        Durations [ns], a row for each engine, shape (len(backends), n or fewer).
 
     Raises:
         BadInput: If there is nothing to count.
@@ -109,7 +121,7 @@ def time_interleaved(
             for _ in range(warmup):
                 backend.infer(tensors)
         end_ns = perf_counter_ns() + round(limit_s * 1e9) if limit_s is not None else None
-        while done < n and (done < least or end_ns is None or perf_counter_ns() < end_ns):
+        while done < n and (done < 2 * BLOCK or end_ns is None or perf_counter_ns() < end_ns):
             stop = min(done + BLOCK, n)
             for row, backend, tensors in zip(durations, backends, given, strict=True):
                 backend.infer(tensors)
@@ -118,7 +130,23 @@ def time_interleaved(
                     backend.infer(tensors)
                     row[i] = perf_counter_ns() - start_ns
             done = stop
-    return [Timing.of(row[:done]) for row in durations]
+    return durations[:, :done]
+
+
+def p99_spread(durations_ns: Int64) -> float:
+    """How far the 99th percentile of an engine is from itself: of every second turn against the turns between.
+
+    Args:
+        durations_ns: Shape (N,), of one engine, in the order of time [ns].
+
+    Returns:
+        The relative difference, 0 for a single turn. Two engines that differ by less do not differ.
+    """
+    turns = np.arange(len(durations_ns)) // BLOCK % 2
+    if not turns.any():
+        return 0.0
+    low, high = sorted(Timing.of(durations_ns[turns == half]).p99_ms for half in (0, 1))
+    return high / low - 1.0
 
 
 def sample_inputs(io_spec: IoSpec, seed: int = 0) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("module", ["deploy.latency", "deploy.ring", "deploy.timing"])
+@pytest.mark.parametrize("module", ["deploy.artifacts", "deploy.latency", "deploy.ring", "deploy.timing"])
 def test_examples(module: str) -> None:
     result = doctest.testmod(importlib.import_module(module))
     assert result.attempted

@@ -13,7 +13,7 @@ import pytest
 from deploy.backend import IoSpec, Tensor, TensorSpec
 from deploy.errors import BadInput
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
-from deploy.timing import Timing, sample_inputs, time_backend, time_interleaved
+from deploy.timing import Timing, p99_spread, sample_inputs, time_backend, time_interleaved
 from tests.deploy.onnx_models import write_double
 
 
@@ -64,10 +64,19 @@ def test_engines_take_turns(path: Path) -> None:
 def test_a_limit_stops_all_at_the_same_number(path: Path) -> None:
     log: list[str] = []
     engines = [Counted(path, "a", log), Counted(path, "b", log, 0.001)]
-    timings = time_interleaved(engines, warmup=0, n=100_000, limit_s=0.1, least=20)
+    timings = time_interleaved(engines, warmup=0, n=100_000, limit_s=0.1)
     assert timings[0].n == timings[1].n
     assert 20 <= timings[0].n <= 100
-    assert time_interleaved(engines, warmup=0, n=100_000, limit_s=0.0, least=20)[0].n == 20
+    assert time_interleaved(engines, warmup=0, n=100_000, limit_s=0.0)[0].n == 20
+
+
+def test_spread_of_an_engine_against_itself() -> None:
+    quiet = np.tile(np.arange(90, 100, dtype=np.int64), 20)
+    assert p99_spread(quiet) == 0.0
+    disturbed = quiet.copy()
+    disturbed[[30, 50]] = 198  # both in turns of an odd number
+    assert p99_spread(disturbed) == pytest.approx(1.0)
+    assert p99_spread(quiet[:10]) == 0.0
 
 
 def test_what_is_given_is_what_it_gets(path: Path) -> None:
