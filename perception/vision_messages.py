@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rosbags.typesys import get_types_from_msg
 
-from geometry.types import Array
 from perception import ros_messages
 
 DETECTION_ARRAY = "vision_msgs/msg/Detection2DArray"
@@ -40,7 +40,11 @@ def register() -> None:
 
 
 def labels_message(
-    stamp_ns: int, camera_name: str, boxes: Array, class_names: list[str], scores: Array | None = None
+    stamp_ns: int,
+    camera_name: str,
+    boxes: npt.NDArray[np.floating],
+    class_names: list[str],
+    scores: npt.NDArray[np.floating] | None = None,
 ) -> Any:
     """`vision_msgs/Detection2DArray` of labelled boxes.
 

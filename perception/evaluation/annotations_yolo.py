@@ -54,7 +54,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         about = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not YAML: {error}") from error
+        raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(about, dict):
         raise BadInput(f"{path}: holds a {type(about).__name__}; expected names, and paths of train and val")
     return about

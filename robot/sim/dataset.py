@@ -17,6 +17,7 @@ import numpy as np
 from deploy.errors import BadInput
 from geometry import Pose
 from geometry.types import Image
+from perception.evaluation import writing
 from robot.kinematics import Unreachable
 from robot.sim.effects import degrade
 from robot.sim.labels import Labels, label
@@ -32,7 +33,7 @@ from robot.sim.layout import (
     joints_for,
     tool_down,
 )
-from robot.sim.render import Renderer, make_renderer
+from robot.sim.render import DepthMetres, Renderer, make_renderer
 from robot.sim.scene import SceneParameters
 from robot.sim.world import World
 
@@ -80,11 +81,19 @@ class DatasetOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One labelled image: BGR picture (H, W, 3), its labels, the name of the renderer that made it."""
+    """One labelled image.
+
+    Attributes:
+        image: Shape (H, W, 3), BGR, with the camera's effects.
+        labels: All objects in it.
+        renderer: Name of the renderer that made it.
+        depth_m: Shape (H, W), distance along the optical axis [m], without a sensor's errors; infinite for the sky.
+    """
 
     image: Image
     labels: Labels
     renderer: str
+    depth_m: DepthMetres
 
 
 def render_dataset(options: DatasetOptions) -> Path:
@@ -143,11 +152,7 @@ def _render_batch(options: DatasetOptions, scenes: range) -> None:
 
 def yolo_lines(labels: Labels) -> str:
     """Write labels as YOLO text: class, then centre and size as parts of the image's width and height."""
-    lines = []
-    for (x1, y1, x2, y2), class_id in zip(labels.boxes.tolist(), labels.class_ids.tolist(), strict=True):
-        cx, cy = (x1 + x2) / 2 / IMAGE_WIDTH, (y1 + y2) / 2 / IMAGE_HEIGHT
-        lines.append(f"{class_id} {cx:.6f} {cy:.6f} {(x2 - x1) / IMAGE_WIDTH:.6f} {(y2 - y1) / IMAGE_HEIGHT:.6f}\n")
-    return "".join(lines)
+    return writing.yolo_lines(labels.boxes.astype(np.float64), labels.class_ids.tolist(), IMAGE_WIDTH, IMAGE_HEIGHT)
 
 
 def scene_samples(
@@ -185,7 +190,7 @@ def scene_samples(
             found = label(world.model, world.data, camera, view.geom_ids)
             doubtful = ~found.clear() & (found.visible_px >= 25)
             if not doubtful.any() or attempt == _TRIES - 1:
-                samples.append(Sample(degrade(view.color, rng, strength), found, renderer.name))
+                samples.append(Sample(degrade(view.color, rng, strength), found, renderer.name, view.depth_m))
                 break
     return samples
 

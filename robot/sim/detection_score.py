@@ -1,19 +1,18 @@
-"""How good detections are against labels: average precision, and how far the centres of the boxes are off."""
+"""How good detections are against labels, in the terms of the cell: what is found, false alarms, centres of boxes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from deploy.errors import BadInput
-from geometry.types import Array, BoolArray
-from perception.detections import Detections
-from robot.sim.labels import Labels
+from geometry.types import Array, BoolArray, IntArray
+from perception.evaluation.answers import Answers, Found, GroundTruth
+from perception.evaluation.coco import coco_metrics
+from perception.evaluation.matching import overlaps
 
-IOU_THRESHOLDS: Array = np.linspace(0.5, 0.95, 10)
-_RECALLS: Array = np.linspace(0.0, 1.0, 101)
+CONFIDENCE = 0.25
+OVERLAP = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,127 +39,55 @@ class DetectionScore:
     center_p90_px: float
 
 
-class Scorer:
-    """Collects frames, then scores them.
+def score(answers: Answers) -> DetectionScore:
+    """Score a detector's answers; COCO's figures are those of `perception.evaluation`.
 
     A labelled object that shows too little to be demanded neither counts when it is missed nor when it is found.
 
     Args:
-        classes: Number of classes.
-        confidence: Least score of the detections that count for recall, false alarms and centres.
+        answers: Of a detector with a confidence near 0, so that the whole curve is known.
+
+    Raises:
+        BadInput: If there is no labelled object.
     """
+    truth, found = answers.truth, answers.found
+    metrics, _ = coco_metrics(truth, found, answers.frames_sha256)
+    rows, labels = _matched(truth, found)
+    counted = ~truth.ignore[labels]
+    sure = int((found.scores >= CONFIDENCE).sum())
+    offsets = found.boxes[rows[counted]] - truth.boxes[labels[counted]]
+    center_px: Array = np.hypot(*(0.5 * (offsets[:, :2] + offsets[:, 2:])).T)
+    if not len(center_px):
+        center_px = np.array([np.nan])
+    return DetectionScore(
+        frames=truth.images,
+        objects=metrics.objects,
+        map50=metrics.map50,
+        map50_95=metrics.map50_95,
+        recall=int(counted.sum()) / metrics.objects,
+        false_per_frame=(sure - len(rows)) / truth.images,
+        center_p50_px=float(np.percentile(center_px, 50)),
+        center_p90_px=float(np.percentile(center_px, 90)),
+    )
 
-    def __init__(self, classes: int, confidence: float = 0.25) -> None:
-        self._classes = classes
-        self._confidence = confidence
-        self._scores: list[npt.NDArray[np.float32]] = []
-        self._class_ids: list[npt.NDArray[np.int32]] = []
-        self._hits: list[BoolArray] = []
-        self._ignored: list[BoolArray] = []
-        self._wanted = np.zeros(classes, dtype=np.int64)
-        self._center_px: list[float] = []
-        self._frames = self._found = self._false = 0
 
-    def add(self, detections: Detections, labels: Labels) -> None:
-        """Match one frame's detections, best first, to its labels of the same class.
-
-        Args:
-            detections: With a confidence near 0, so that the whole curve is known.
-            labels: All objects; `labels.clear()` are those that must be found.
-        """
-        order = np.argsort(-detections.scores, kind="stable")
-        detections = detections.select(order)
-        count, thresholds = len(detections), len(IOU_THRESHOLDS)
-        hits = np.zeros((count, thresholds), dtype=bool)
-        ignored = np.zeros((count, thresholds), dtype=bool)
-        clear = labels.clear()
-        overlap = _iou(detections.boxes, labels.boxes)
-        overlap[detections.class_ids[:, None] != labels.class_ids[None, :]] = 0.0
-        for column, threshold in enumerate(IOU_THRESHOLDS):
-            free = np.ones(len(labels), dtype=bool)
-            for row in range(count):
-                candidates = np.where(free & (overlap[row] >= threshold), overlap[row] + clear, 0.0)
-                if not candidates.any():
-                    continue
+def _matched(truth: GroundTruth, found: Found) -> tuple[IntArray, IntArray]:
+    """Rows of detections, the best first, and of the labels of the same class that they find."""
+    rows: list[int] = []
+    labels: list[int] = []
+    for image in range(truth.images):
+        here = np.flatnonzero(truth.image_ids == image)
+        sure = np.flatnonzero((found.image_ids == image) & (found.scores >= CONFIDENCE))
+        sure = sure[np.argsort(-found.scores[sure], kind="stable")]
+        overlap = overlaps(found.boxes[sure], truth.boxes[here])
+        overlap[found.class_ids[sure][:, None] != truth.class_ids[here][None, :]] = 0.0
+        free: BoolArray = np.ones(len(here), dtype=bool)
+        for row, value in zip(sure.tolist(), overlap, strict=True):
+            # One that counts goes before one that does not.
+            candidates = np.where(free & (value >= OVERLAP), value + ~truth.ignore[here], 0.0)
+            if candidates.any():
                 best = int(np.argmax(candidates))
                 free[best] = False
-                hits[row, column] = clear[best]
-                ignored[row, column] = not clear[best]
-                if column == 0 and clear[best] and detections.scores[row] >= self._confidence:
-                    self._center_px.append(_center_distance(detections.boxes[row], labels.boxes[best]))
-        sure = detections.scores >= self._confidence
-        self._found += int((hits[:, 0] & sure).sum())
-        self._false += int((~hits[:, 0] & ~ignored[:, 0] & sure).sum())
-        self._wanted += np.bincount(labels.class_ids[clear], minlength=self._classes)
-        self._scores.append(detections.scores)
-        self._class_ids.append(detections.class_ids)
-        self._hits.append(hits)
-        self._ignored.append(ignored)
-        self._frames += 1
-
-    def score(self) -> DetectionScore:
-        """Score all frames so far.
-
-        Raises:
-            BadInput: If no frame was added, or none has a labelled object.
-        """
-        if not self._wanted.any():
-            raise BadInput(f"{self._frames} frames hold no labelled object: score at least one that does")
-        scores, class_ids = np.concatenate(self._scores), np.concatenate(self._class_ids)
-        hits, ignored = np.concatenate(self._hits), np.concatenate(self._ignored)
-        precision = np.array(
-            [
-                [
-                    average_precision(
-                        scores[rows & ~ignored[:, column]],
-                        hits[rows & ~ignored[:, column], column],
-                        int(self._wanted[class_id]),
-                    )
-                    for column in range(len(IOU_THRESHOLDS))
-                ]
-                for class_id, rows in ((c, class_ids == c) for c in np.flatnonzero(self._wanted))
-            ]
-        )
-        center = self._center_px or [float("nan")]
-        return DetectionScore(
-            frames=self._frames,
-            objects=int(self._wanted.sum()),
-            map50=float(precision[:, 0].mean()),
-            map50_95=float(precision.mean()),
-            recall=self._found / int(self._wanted.sum()),
-            false_per_frame=self._false / self._frames,
-            center_p50_px=float(np.percentile(center, 50)),
-            center_p90_px=float(np.percentile(center, 90)),
-        )
-
-
-def average_precision(scores: npt.NDArray[np.float32], hits: BoolArray, wanted: int) -> float:
-    """Area under the precision-recall curve, at 101 recalls, with the precision made monotonic (COCO's rule).
-
-    Args:
-        scores: Shape (N,), confidences of one class.
-        hits: Shape (N,), whether each detection matched an object.
-        wanted: Number of objects.
-    """
-    if wanted == 0 or len(scores) == 0:
-        return 0.0
-    order = np.argsort(-scores, kind="stable")
-    true = np.cumsum(hits[order])
-    recall, precision = true / wanted, true / np.arange(1, len(order) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    at = np.searchsorted(recall, _RECALLS, side="left")
-    return float(np.where(at < len(envelope), envelope[np.minimum(at, len(envelope) - 1)], 0.0).mean())
-
-
-def _iou(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> Array:
-    """Overlap of each box with each other one, shape (N, M)."""
-    a, b = first.astype(np.float64)[:, None, :], second.astype(np.float64)[None, :, :]
-    size = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0.0, None)
-    inner = size[..., 0] * size[..., 1]
-    union = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1) - inner
-    return np.asarray(inner / np.maximum(union, 1e-9))
-
-
-def _center_distance(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> float:
-    difference = (first[:2] + first[2:] - second[:2] - second[2:]).astype(np.float64) / 2
-    return float(np.hypot(difference[0], difference[1]))
+                rows.append(row)
+                labels.append(int(here[best]))
+    return np.array(rows, np.int64), np.array(labels, np.int64)

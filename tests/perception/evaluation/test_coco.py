@@ -8,13 +8,10 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInput
-from perception.detections import Detections
-from perception.evaluation import Found, GroundTruth, LabelledImage, coco_metrics, evaluate
-from perception.frame import Frame
+from perception.evaluation import Found, GroundTruth, coco_metrics, evaluate
+from tests.perception.evaluation.albums import BOXES, Album, Eye, picture
 
 pytest.importorskip("pycocotools")
-
-BOXES = [[10, 10, 50, 50], [100, 100, 160, 140]]
 
 
 def _table(rows: list[dict[str, Any]], number_of: dict[int, int], class_of: dict[int, int]) -> tuple[Any, Any, Any]:
@@ -119,33 +116,6 @@ def test_nothing_to_score(capsys: pytest.CaptureFixture[str]) -> None:
         coco_metrics(truth([], []), found([], [], []))
     coco_metrics(truth(BOXES, [0, 1]), found([], [], []))
     assert capsys.readouterr().out == ""
-
-
-class Eye:
-    """Answers with what it is given, by the number of the frame."""
-
-    def __init__(self, names: tuple[str, ...], answers: list[tuple[list[list[float]], list[int]]]) -> None:
-        self.class_names = names
-        self._answers = answers
-
-    def detect(self, frame: Frame) -> Detections:
-        boxes, classes = self._answers[frame.sequence]
-        return Detections(
-            "c", frame.sequence, 0, np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.9, np.float32),
-            np.array(classes, np.int32), self.class_names,
-        )  # fmt: skip
-
-
-class Album(list[LabelledImage]):
-    def __init__(self, names: tuple[str, ...], *pictures: LabelledImage) -> None:
-        super().__init__(pictures)
-        self.class_names = names
-
-
-def picture(boxes: list[list[float]], classes: list[int], value: int = 0) -> LabelledImage:
-    return LabelledImage(
-        "p", np.full((200, 200, 3), value, np.uint8), np.array(boxes, np.float32), np.array(classes, np.int32)
-    )
 
 
 def test_classes_are_matched_by_name() -> None:

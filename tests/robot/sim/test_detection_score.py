@@ -1,51 +1,39 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from deploy.errors import BadInput
-from perception.detections import Detections
-from robot.sim.detection_score import Scorer, average_precision
-from robot.sim.labels import Labels
+from perception.evaluation import Answers, Found, GroundTruth
+from robot.sim.detection_score import DetectionScore, score
+
+pytest.importorskip("pycocotools")
 
 BOXES = [[10, 10, 50, 50], [100, 100, 160, 140]]
+Rows = tuple[list[list[float]], list[float], list[int]]
 
 
-def labels(boxes: list[list[float]], classes: list[int], pixels: int = 500) -> Labels:
-    count = len(boxes)
-    return Labels(
-        np.array(boxes, np.float32).reshape(-1, 4), np.array(classes, np.int32), np.full(count, pixels), np.ones(count)
-    )
-
-
-def detections(boxes: list[list[float]], scores: list[float], classes: list[int]) -> Detections:
-    return Detections(
-        "c", 0, 0, np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32),
-        np.array(classes, np.int32), ("red_cube", "distractor"),
+def scored(
+    found: Rows, boxes: list[list[float]], classes: list[int], ignore: list[bool] | None = None
+) -> DetectionScore:
+    """One frame's score."""
+    labels = np.array(boxes, np.float64).reshape(-1, 4)
+    truth = GroundTruth(
+        ("red_cube", "distractor"), 1, np.zeros(len(labels), int), labels, np.array(classes, int),
+        np.array(ignore or [False] * len(labels), bool), (labels[:, 2:] - labels[:, :2]).prod(axis=1),
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("scores", "hits", "wanted", "expected"),
-    [
-        ([0.9, 0.8], [True, True], 2, 1.0),
-        ([0.9], [True], 2, 51 / 101),
-        ([0.9, 0.8], [False, True], 1, 0.5),
-        ([0.9, 0.8, 0.7], [True, False, True], 2, (51 + 50 * 2 / 3) / 101),
-        ([0.9], [False], 1, 0.0),
-        ([], [], 3, 0.0),
-    ],
-)
-def test_average_precision(scores: list[float], hits: list[bool], wanted: int, expected: float) -> None:
-    assert average_precision(np.array(scores, np.float32), np.array(hits, bool), wanted) == pytest.approx(expected)
+    detections = np.array(found[0], np.float64).reshape(-1, 4)
+    answer = Found(np.zeros(len(detections), int), detections, np.array(found[2], int), np.array(found[1], np.float64))
+    return score(Answers(truth, answer, np.zeros(1, int), "", (), ()))
 
 
 def test_perfect() -> None:
-    scorer = Scorer(2)
-    scorer.add(detections(BOXES, [0.9, 0.8], [0, 1]), labels(BOXES, [0, 1]))
-    score = scorer.score()
-    assert (score.map50, score.map50_95, score.recall, score.false_per_frame) == (1.0, 1.0, 1.0, 0.0)
-    assert score.center_p90_px == 0.0
+    figures = scored((BOXES, [0.9, 0.8], [0, 1]), BOXES, [0, 1])
+    assert (figures.map50, figures.map50_95) == pytest.approx((1.0, 1.0))
+    assert (figures.recall, figures.false_per_frame, figures.center_p90_px) == (1.0, 0.0, 0.0)
+    assert (figures.frames, figures.objects) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -55,32 +43,33 @@ def test_perfect() -> None:
         (([BOXES[0], BOXES[0]], [0.9, 0.8], [0, 0]), 0.5, 1.0),  # found twice
         (([BOXES[0]], [0.1], [0]), 0.0, 0.0),  # not sure enough
         (([[300, 300, 340, 340]], [0.9], [0]), 0.0, 1.0),
+        (([], [], []), 0.0, 0.0),
     ],
 )
-def test_mistakes(found: tuple[list, list, list], recall: float, false_per_frame: float) -> None:
-    scorer = Scorer(2)
-    scorer.add(detections(*found), labels(BOXES, [0, 1]))
-    score = scorer.score()
-    assert (score.recall, score.false_per_frame) == (recall, false_per_frame)
+def test_mistakes(found: Rows, recall: float, false_per_frame: float) -> None:
+    figures = scored(found, BOXES, [0, 1])
+    assert (figures.recall, figures.false_per_frame) == (recall, false_per_frame)
+    assert math.isnan(figures.center_p50_px) is (recall == 0.0)
 
 
-def test_shifted_box_loses_the_strict_overlaps() -> None:
-    scorer = Scorer(2)
-    scorer.add(detections([[14, 13, 54, 53]], [0.9], [0]), labels(BOXES[:1], [0]))
-    score = scorer.score()
-    assert score.map50 == 1.0
-    assert score.map50_95 == pytest.approx(0.5)  # overlap .714: five of ten thresholds
-    assert score.center_p50_px == 5.0
+def test_centres_of_what_was_found() -> None:
+    figures = scored(([[14, 13, 54, 53]], [0.9], [0]), BOXES[:1], [0])
+    assert figures.map50_95 == pytest.approx(0.5)  # overlap .714: five of ten thresholds
+    assert (figures.center_p50_px, figures.center_p90_px) == (5.0, 5.0)
 
 
 def test_what_shows_too_little_neither_counts_nor_costs() -> None:
-    scorer = Scorer(2)
-    hidden = Labels(np.array(BOXES, np.float32), np.array([0, 0], np.int32), np.array([500, 30]), np.ones(2))
-    scorer.add(detections(BOXES, [0.8, 0.9], [0, 0]), hidden)
-    score = scorer.score()
-    assert (score.objects, score.map50, score.false_per_frame) == (1, 1.0, 0.0)
+    figures = scored((BOXES, [0.8, 0.9], [0, 0]), BOXES, [0, 0], [False, True])
+    assert (figures.objects, figures.recall, figures.false_per_frame) == (1, 1.0, 0.0)
+    assert figures.map50 == pytest.approx(1.0)
+
+
+def test_the_surest_detection_takes_the_object() -> None:
+    near = [12, 10, 52, 50]
+    figures = scored(([BOXES[0], near], [0.5, 0.9], [0, 0]), BOXES[:1], [0])
+    assert (figures.recall, figures.false_per_frame, figures.center_p50_px) == (1.0, 1.0, 2.0)
 
 
 def test_nothing_to_score() -> None:
-    with pytest.raises(BadInput, match="0 frames hold no labelled object"):
-        Scorer(2).score()
+    with pytest.raises(BadInput, match="1 frames hold no labelled object"):
+        scored(([], [], []), [], [])
