@@ -10,7 +10,7 @@ from typing import Any
 from deploy.artifacts import precision_of
 from deploy.backend import Backend
 from deploy.errors import BadInput, EyehandError, Missing
-from deploy.timing import Timing, durations_in_turns, p99_spread
+from deploy.timing import Int64, Timing, durations_in_turns, p99_spread
 
 Factory = Callable[[Path, int], Backend]
 
@@ -50,6 +50,7 @@ class Measured:
         spread: How far its 99th percentile is from itself in the two halves of the turns, relative.
         fingerprint: Of the engine that ran it; empty if it cannot run here.
         reason: Why it cannot run here; empty if it can.
+        missing: Whether the reason is something that is not installed.
     """
 
     candidate: Candidate
@@ -57,6 +58,14 @@ class Measured:
     spread: float = 0.0
     fingerprint: str = ""
     reason: str = ""
+    missing: bool = False
+
+    @classmethod
+    def refused(cls, candidate: Candidate, error: Exception) -> Measured:
+        """A candidate that cannot run here."""
+        text = " ".join(str(error).split())
+        reason = text if isinstance(error, EyehandError) else f"{type(error).__name__}: {text}"[:200]
+        return cls(candidate, None, reason=reason, missing=isinstance(error, (Missing, ImportError)))
 
     def to_dict(self) -> dict[str, Any]:
         """Names and figures, ready for JSON."""
@@ -65,7 +74,7 @@ class Measured:
         }  # fmt: skip
         if self.timing is None:
             return {**row, "reason": self.reason}
-        return {**row, **self.timing.to_dict(), "fingerprint": self.fingerprint}
+        return {**row, **self.timing.to_dict(), "p99_spread": self.spread, "fingerprint": self.fingerprint}
 
 
 def measure(
@@ -89,42 +98,31 @@ def measure(
 
     Returns:
         One for each, in their order.
-
-    Raises:
-        Missing: If none runs, and for each what is missing is the reason.
-        BadInput: If none runs for other reasons.
     """
-    rows: list[tuple[Candidate, Backend | None, Exception | None]] = []
+    rows: list[Measured | tuple[Candidate, Backend]] = []
+    running: list[Backend] = []
     try:
         for candidate in candidates:
             try:
                 if vet is not None:
                     vet(candidate)
-                rows.append((candidate, backends[candidate.backend](candidate.path, threads), None))
+                running.append(backends[candidate.backend](candidate.path, threads))
+                rows.append((candidate, running[-1]))
             except Exception as error:  # engines of other packages may raise anything
-                rows.append((candidate, None, error))
-        running = [backend for _, backend, _ in rows if backend is not None]
-        if not running:
-            raise _nothing_runs([(candidate, error) for candidate, _, error in rows])
+                rows.append(Measured.refused(candidate, error))
         durations = iter(durations_in_turns(running, warmup=WARMUP, n=n, limit_s=limit_s))
-        return [
-            Measured(candidate, None, reason=_reason(error))
-            if backend is None
-            else Measured(candidate, Timing.of(row := next(durations)), p99_spread(row), backend.fingerprint)
-            for candidate, backend, error in rows
-        ]
+        return [row if isinstance(row, Measured) else _measured(*row, next(durations)) for row in rows]
     finally:
-        for _, backend, _ in rows:
-            if backend is not None:
-                backend.close()
+        for backend in running:
+            backend.close()
 
 
-def _nothing_runs(failed: Sequence[tuple[Candidate, Exception | None]]) -> EyehandError:
-    reasons = "; ".join(f"{candidate}: {_reason(error)}" for candidate, error in failed)
-    kind = Missing if all(isinstance(error, (Missing, ImportError)) for _, error in failed) else BadInput
-    return kind(f"no engine runs the model here: {reasons}")
+def nothing_runs(measured: Sequence[Measured]) -> EyehandError:
+    """The error to raise where none of the candidates could run: what is missing, if that is all."""
+    reasons = "; ".join(dict.fromkeys(f"{row.candidate}: {row.reason}" for row in measured))
+    kind = Missing if measured and all(row.missing for row in measured) else BadInput
+    return kind(f"no engine runs the model here: {reasons or 'there is no artifact that any takes'}")
 
 
-def _reason(error: Exception | None) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, EyehandError) else f"{type(error).__name__}: {text}"[:200]
+def _measured(candidate: Candidate, backend: Backend, durations_ns: Int64) -> Measured:
+    return Measured(candidate, Timing.of(durations_ns), p99_spread(durations_ns), backend.fingerprint)

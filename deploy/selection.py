@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.artifacts import AUTO, artifact_for
-from deploy.candidates import Candidate, Factory, Measured, measure
+from deploy.candidates import Candidate, Factory, Measured, measure, nothing_runs
 from deploy.errors import BadInput
 from deploy.model_store import MODEL_FILE
 from deploy.passport import Passport, passport_path
@@ -80,6 +80,8 @@ def choose(
             "with eyehand quantize or eyehand build, or choose another precision"
         )
     measured = measure(candidates, backends, threads, n=n, limit_s=limit_s, vet=vet)
+    if all(row.timing is None for row in measured):
+        raise nothing_runs(measured)
     winner = best(measured)
     return Choice(
         winner.candidate.backend, winner.candidate.precision, winner.candidate.file,
