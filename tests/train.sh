@@ -14,7 +14,7 @@ pip() { "$VENV/bin/python" -m pip --disable-pip-version-check "$@"; }
 
 [ -x "$VENV/bin/python" ] || "${PYTHON:-python3}" -m venv "$VENV"
 if [ ! -e "$VENV/.complete" ] || [ pyproject.toml -nt "$VENV/.complete" ]; then
-    pip install --quiet --editable '.[cpu,sim]' pytest hypothesis onnx onnxslim
+    pip install --quiet --editable '.[cpu,sim,eval]' pytest hypothesis onnx onnxslim
     if pip install --quiet "torch==$TORCH+cpu" 2>/dev/null; then
         pip install --quiet --no-deps "torchvision==$TORCHVISION" ultralytics
         pip install --quiet matplotlib pillow polars psutil requests

@@ -1,4 +1,4 @@
-"""Training of a small YOLOv8 on a rendered or recorded set, on a CPU or a GPU: from scratch, or on from there.
+"""Training of a small YOLO or RT-DETR on a rendered or recorded set, on a CPU or a GPU: from scratch, or on from there.
 
 Network, loss and trainer are Ultralytics' (AGPL-3.0), imported when a training starts. The images are letterboxed to a
 rectangle of 4:3 plus padding, so a 640x480 camera wastes little of the input.
@@ -15,12 +15,23 @@ from typing import Any
 import yaml
 
 from deploy.errors import BadInput, require
+from deploy.export.detector import export_checkpoint
 from deploy.training import cpu_torchvision
-from deploy.training.export import export_checkpoint
+from deploy.training.architecture import (
+    ARCHITECTURES,
+    WIDTH,
+    YOLO_RATE,
+    describe_network,
+    head_index,
+    width_of,
+    write_network,
+)
+from deploy.training.rtdetr import rectangular_trainer
 
 # Of the sibling that takes over when the detector breaks its budget: a picture of 640x480 at 0.3 of its size, in 0.4 of
 # the time that 320 takes.
 SMALL_IMGSZ = 192
+LETTERBOX = "center-114"  # of the trainer's rectangles
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +44,16 @@ class DetectorTraining:
         epochs: Passes over the training split.
         imgsz: Longer side of the network's input [px], a multiple of 32.
         seed: Seed of weights, shuffling and augmentation.
-        width: Channel factor of YOLOv8; 0.25 is its nano size. The default is a third of nano's arithmetic.
+        width: Factor of the channels; 0.25 is the nano size. The default is a third of nano's arithmetic.
         batch: Images a step.
         threads: Threads of torch on a CPU.
         learning_rate: Largest learning rate of AdamW; it falls along a cosine.
         device: `cpu`, or the number of a GPU.
         workers: Processes that load images; 0 loads in the training process.
-        weights: Checkpoint to go on from, of the same width and classes; None starts from scratch.
+        weights: Checkpoint to go on from, of the same width and classes; None starts from scratch. An RT-DETR takes
+            backbone and neck of a YOLOv8 too.
+        architecture: One of `ARCHITECTURES`.
+        frozen: Whether backbone and neck stay as the weights have them, and the head alone learns.
     """
 
     data: Path
@@ -47,13 +61,15 @@ class DetectorTraining:
     epochs: int = 60
     imgsz: int = 320
     seed: int = 0
-    width: float = 0.125
+    width: float = WIDTH
     batch: int = 16
     threads: int = 2
-    learning_rate: float = 0.002
+    learning_rate: float = YOLO_RATE
     device: str = "cpu"
     workers: int = 0
     weights: Path | None = None
+    architecture: str = "yolov8"
+    frozen: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -61,7 +77,11 @@ class DetectorTraining:
         if self.imgsz < 64 or self.imgsz % 32:
             raise BadInput(f"imgsz = {self.imgsz}: expected a multiple of 32 from 64 on, for example 320")
         if not 0.0 < self.width <= 1.0:
-            raise BadInput(f"width = {self.width}: expected in (0, 1]; YOLOv8n is 0.25")
+            raise BadInput(f"width = {self.width}: expected in (0, 1]; nano is 0.25")
+        if self.architecture not in ARCHITECTURES:
+            raise BadInput(f"architecture = {self.architecture!r}: expected one of {', '.join(ARCHITECTURES)}")
+        if self.frozen and self.weights is None:
+            raise BadInput("frozen = True without weights: a backbone that nothing was taught must learn; name weights")
         if not self.data.is_file():
             raise BadInput(f"training set {self.data} does not exist: expected a data.yaml; render one first")
         if self.weights is not None and not self.weights.is_file():
@@ -92,6 +112,30 @@ class DetectorTraining:
             weights=self.checkpoint,
         )
 
+    def thawed(self, epochs: int) -> DetectorTraining:
+        """What follows a training with a frozen backbone: all layers, at a fifth of the learning rate.
+
+        Args:
+            epochs: Passes over the training split.
+        """
+        return replace(
+            self,
+            out=self.out / "thawed",
+            epochs=epochs,
+            learning_rate=self.learning_rate / 5,
+            weights=self.checkpoint,
+            frozen=False,
+        )
+
+    def started(self, weights: Path) -> DetectorTraining:
+        """The same training from trained weights: of their width, and a decoder's backbone and neck frozen at first.
+
+        Args:
+            weights: Checkpoint of a YOLOv8.
+        """
+        width = width_of(load_ultralytics(self.out), weights)
+        return replace(self, weights=weights, width=width, frozen=self.architecture == "rtdetr")
+
 
 def train_detector(options: DetectorTraining) -> Path:
     """Train, then export the best checkpoint.
@@ -107,8 +151,7 @@ def train_detector(options: DetectorTraining) -> Path:
     """
     ultralytics = load_ultralytics(options.out)
     torch = require("torch", "train")
-    start = options.weights or _write_architecture(ultralytics, options, len(class_names(options.data)))
-    model = ultralytics.YOLO(str(start))
+    model, special = _network(ultralytics, options)
 
     def tune_for_cpu(trainer: Any) -> None:
         # The framework takes one core less than there are, which halves a machine of two, and keeps channels_last for
@@ -138,8 +181,8 @@ def train_detector(options: DetectorTraining) -> Path:
         lrf=0.01,
         cos_lr=True,
         warmup_epochs=1.0,
-        # The biases start with this rate: right for new ones, the end of trained ones.
-        warmup_bias_lr=0.1 if options.weights is None else 0.0,
+        # The biases start with this rate: right for new ones of a YOLO, the end of trained ones and of a decoder's.
+        warmup_bias_lr=0.1 if options.weights is None and options.architecture != "rtdetr" else 0.0,
         amp=False,
         plots=False,
         pretrained=options.weights is not None,
@@ -153,8 +196,9 @@ def train_detector(options: DetectorTraining) -> Path:
         fliplr=0.5,
         mosaic=0.0,
         erasing=0.0,
+        **special,
     )
-    return export_checkpoint(options.checkpoint, options.out / "model.onnx", options.input_hw)
+    return export_checkpoint(options.checkpoint, options.out / "model.onnx", options.input_hw, letterbox=LETTERBOX)
 
 
 def load_ultralytics(config_dir: Path) -> Any:
@@ -186,12 +230,18 @@ def class_names(data: Path) -> tuple[str, ...]:
     raise BadInput(f"{data} names no classes: expected a 'names' entry such as {{0: red_cube, 1: distractor}}")
 
 
-def _write_architecture(ultralytics: Any, options: DetectorTraining, classes: int) -> Path:
-    """Take the framework's own YOLOv8 and change its width: its file is not copied into this project."""
-    source = Path(ultralytics.__file__).parent / "cfg" / "models" / "v8" / "yolov8.yaml"
-    content = yaml.safe_load(source.read_text())
-    content["nc"] = classes
-    content["scales"] = {"n": [0.33, options.width, 1024]}
-    target = options.out / "yolov8n-slim.yaml"
-    target.write_text(yaml.safe_dump(content, sort_keys=False))
-    return target
+def _network(ultralytics: Any, options: DetectorTraining) -> tuple[Any, dict[str, Any]]:
+    """The network to train, and what its training needs besides the usual arguments."""
+    content = describe_network(ultralytics, options.architecture, options.width, len(class_names(options.data)))
+    special: dict[str, Any] = {}
+    if options.architecture == "rtdetr":
+        model = ultralytics.RTDETR(str(write_network(content, options.out, options.architecture)))
+        special["trainer"] = rectangular_trainer()
+        if options.weights is not None:
+            model.load(str(options.weights))
+    else:
+        start = options.weights or write_network(content, options.out, options.architecture)
+        model = ultralytics.YOLO(str(start))
+    if options.frozen:
+        special["freeze"] = head_index(content)
+    return model, special

@@ -14,6 +14,10 @@ from deploy.errors import BadInput, require
 from deploy.model_store import CARD_FILE, MODEL_FILE
 from deploy.passport import Passport, file_sha256, passport_path
 
+_OUTPUTS = {
+    "yolo-raw-cxcywh": "one row of centre, size and class scores for each anchor, before suppression",
+    "rtdetr-cxcywh": "centre and size as fractions of the input, score and class of each query; no suppression needed",
+}
 _DESCRIBED = ("classes", "input", "letterbox", "color_order", "scale", "layout")
 
 
@@ -59,7 +63,7 @@ def package_detector(
     entries = {entry.key: entry.value for entry in onnx.load(str(onnx_path)).metadata_props}
     for name in _DESCRIBED:
         if f"eyehand.{name}" not in entries:
-            raise BadInput(f"{onnx_path} has no metadata eyehand.{name}: export it with deploy.training.export")
+            raise BadInput(f"{onnx_path} has no metadata eyehand.{name}: export it with deploy.export")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / MODEL_FILE
     if onnx_path.resolve() != target.resolve():
@@ -71,6 +75,7 @@ def package_detector(
         status=origin.status,
         sha256=file_sha256(target),
         size_bytes=target.stat().st_size,
+        source=_source(entries),
         made_by=_versions(entries),
         **{**described, "classes": tuple(json.loads(described["classes"]))},
         metrics={name: dict(values) for name, values in metrics.items()},
@@ -88,9 +93,15 @@ def package_detector(
     return passport
 
 
+def _source(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The checkpoint that the file was exported from, as far as it says so."""
+    return {"sha256": metadata["eyehand.source"]} if "eyehand.source" in metadata else {}
+
+
 def _versions(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Who wrote the file, as far as it says so."""
-    return {"ultralytics": metadata["version"]} if "version" in metadata else {}
+    """What wrote the file, as far as it says so."""
+    made_by: dict[str, str] = json.loads(metadata.get("eyehand.made_by", "{}"))
+    return made_by or ({"ultralytics": metadata["version"]} if "version" in metadata else {})
 
 
 def _card(passport: Passport) -> str:
@@ -110,14 +121,18 @@ def _card(passport: Passport) -> str:
     )
     start = "From scratch, no pretrained weights."
     if "start" in training:
-        start = f"On the same pictures, from the weights of `{training['start']}`, which were trained from scratch."
+        part = "from the weights"
+        if passport.layout == "rtdetr-cxcywh":
+            part = "the decoder from scratch, on the backbone and neck"
+        start = f"On the same pictures, {part} of `{training['start']}`, which were trained from scratch."
+    output = f", {_OUTPUTS[passport.layout]}" if passport.layout in _OUTPUTS else ""
     return f"""# {passport.name}
 
 Finds a red cube and other objects on a table, in the picture of a camera on a gripper.
 {note}
 - classes: {classes}
 - input: `{passport.input}`, {passport.color_order}, x {passport.scale}, letterbox `{passport.letterbox}`
-- output: `{passport.layout}`, one row of centre, size and class scores for each anchor, before suppression
+- output: `{passport.layout}`{output}
 - file: {passport.size_bytes / 1e6:.1f} MB, sha256 `{passport.sha256}`
 
 ## Figures

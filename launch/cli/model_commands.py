@@ -28,12 +28,17 @@ def add_model_commands(commands: Any, epilog: str) -> None:
 
 def _train(parser: argparse.ArgumentParser, epilog: str) -> None:
     models = parser.add_subparsers(dest="model", metavar="MODEL", required=True)
-    detector = models.add_parser("detector", help="a nano YOLO on rendered images", epilog=epilog)
+    detector = models.add_parser("detector", help="a slim YOLO or RT-DETR on rendered images", epilog=epilog)
     detector.add_argument("--images", type=at_least(10), default=2500, metavar="N", help="rendered images (2500)")
     detector.add_argument("--epochs", type=at_least(1), default=40, metavar="N", help="passes over them (40)")
     detector.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="seed of scenes and training")
     detector.add_argument("--out", required=True, metavar="DIR", help="folder of the new model")
     detector.add_argument("--small-out", metavar="DIR", help="make a sibling for less compute too, into this folder")
+    detector.add_argument(
+        "--architecture", choices=("yolov8", "yolo11", "yolo26", "rtdetr"), default="yolov8", help="(yolov8)"
+    )
+    detector.add_argument("--width", type=float, metavar="X", help="factor of the channels (0.125); nano is 0.25")
+    detector.add_argument("--start", metavar="NAME", help="model whose weights, or backbone and neck, to start from")
 
 
 def _export(parser: argparse.ArgumentParser, epilog: str) -> None:

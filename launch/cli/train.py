@@ -29,9 +29,12 @@ def execute(options: argparse.Namespace) -> int:
         _check_new("--small-out", small_out)
         if small_out.resolve() == out.resolve():
             raise BadInput(f"--small-out {small_out}: the same folder as --out; name one beside it")
+    start = _start(options)
     _check_trainer(out / "training")
 
     from deploy.training import DetectorTraining, train_detector
+    from deploy.training.architecture import WIDTH, learning_rate
+    from deploy.training.start import train_from
     from robot.sim.dataset import IMAGES_PER_SCENE, DatasetOptions, render_dataset
 
     progress(f"rendering {options.images} images to {out / 'dataset'}")
@@ -46,8 +49,17 @@ def execute(options: argparse.Namespace) -> int:
             )
 
     progress(f"training for {options.epochs} epochs in {out / 'training'}")
-    training = DetectorTraining(data=data, out=out / "training", epochs=options.epochs, seed=options.seed)
-    _package(train_detector(training), out, options, training)
+    training = DetectorTraining(
+        data=data,
+        out=out / "training",
+        epochs=options.epochs,
+        seed=options.seed,
+        architecture=options.architecture,
+        width=WIDTH if options.width is None else options.width,
+        learning_rate=learning_rate(options.architecture),
+    )
+    exported, training = train_from(start, training)
+    _package(exported, out, options, training, start=options.start)
     progress(f"model: {out} (use it with --set detector.model={out / 'model.onnx'})")
     if small_out is not None:
         small = training.small()
@@ -57,6 +69,21 @@ def execute(options: argparse.Namespace) -> int:
         _package(train_detector(small), small_out, options, small, start=out.resolve().name)
         progress(f"model: {small_out} (use it with --set detector.fallback.model={small_out / 'model.onnx'})")
     return 0
+
+
+def _start(options: argparse.Namespace) -> Path | None:
+    """The model file whose weights a training starts from."""
+    if options.start is None:
+        return None
+    from deploy.training.start import STARTABLE
+
+    if options.architecture not in STARTABLE:
+        raise BadInput(f"--start {options.start}: a {options.architecture} starts from scratch; leave --start out")
+    if options.width is not None:
+        raise BadInput(f"--width {options.width}: --start {options.start} has its own width; leave one of them out")
+    from deploy.model_store import ModelStore
+
+    return ModelStore().find(options.start).onnx_path
 
 
 def _check_new(option: str, folder: Path) -> None:
@@ -70,7 +97,7 @@ def _check_trainer(folder: Path) -> None:
 
     try:
         load_ultralytics(folder)
-        for module in ("onnx", "onnxslim"):
+        for module in ("onnx", "onnxslim", "pycocotools"):
             require(module, "train")
     except Missing:
         shutil.rmtree(folder)
@@ -99,9 +126,10 @@ def _package(
     progress(", ".join(f"{name} {value:.4g}" for name, value in score.items()))
     useful = all(math.isfinite(value) for value in score.values())
     command = f"eyehand train detector --images {options.images} --epochs {options.epochs} --seed {options.seed}"
-    command += f" --out {shlex.quote(options.out)}"
-    if options.small_out:
-        command += f" --small-out {shlex.quote(options.small_out)}"
+    for option in ("architecture", "width", "start", "out", "small_out"):
+        value = getattr(options, option)
+        if value is not None and (option, value) != ("architecture", "yolov8"):
+            command += f" --{option.replace('_', '-')} {shlex.quote(str(value))}"
     origin = Origin(
         data=f"{options.images} pictures of 640x480 rendered from the simulated cell, seed {options.seed}.",
         commands=(command,),
@@ -111,6 +139,7 @@ def _package(
             "epochs": training.epochs,
             "imgsz": training.imgsz,
             "width": training.width,
+            **({"architecture": options.architecture} if options.architecture != "yolov8" else {}),
         },
         status="final" if useful else "It finds nothing yet: train longer, on more images",
         start=start,

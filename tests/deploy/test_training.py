@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from deploy.errors import BadInput, Missing
+from deploy.export.detector import export_checkpoint
+from deploy.export.metadata import describe
 from deploy.passport import Passport
 from deploy.training import DetectorTraining, train_detector
 from deploy.training.detector import class_names
-from deploy.training.export import describe, export_checkpoint
 from deploy.training.packaging import Origin, package_detector
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None

@@ -69,12 +69,13 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[DatasetOptions]:
         return target
 
     def load(folder: Path) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
     monkeypatch.setattr("deploy.training.detector.load_ultralytics", load)
     monkeypatch.setattr("launch.cli.train.require", lambda _module, _extra: None)
     monkeypatch.setattr("robot.sim.dataset.render_dataset", render)
     monkeypatch.setattr("deploy.training.train_detector", train)
+    monkeypatch.setattr("deploy.training.start.train_detector", train)
     monkeypatch.setattr("deploy.training.packaging._license", lambda: "the licence")
     monkeypatch.setenv("EYEHAND_NO_EGL", "1")
     return asked
@@ -148,7 +149,7 @@ def test_a_small_set_gives_more_of_its_scenes_to_validation(
     least: float,
     most: float,
 ) -> None:
-    monkeypatch.setattr("launch.cli.train._package", lambda *_arguments: None)
+    monkeypatch.setattr("launch.cli.train._package", lambda *_arguments, **_options: None)
     assert main(command(tmp_path / "mine", images=images)) == 0
     assert least <= rendered[0].validation_share <= most
 
