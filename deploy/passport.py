@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from deploy.errors import BadInput
 
 PRECISIONS = ("fp32", "fp16", "int8-u8", "int8-s8", "int8-s8-fp16")
-PASSPORT_FILE = "passport.json"  # of model.onnx; X.onnx has X.passport.json
+PASSPORT_FILE = "passport.json"  # of model.onnx; X.onnx has X.passport.json, X.engine X.engine.passport.json
 UNVERIFIED = "unverified on target"
 _DESCRIBED = {
     "classes": "eyehand.classes",
@@ -239,10 +239,14 @@ class Passport(_Part):
 
 
 def passport_path(artifact: Path) -> Path:
-    """Where the passport of an artifact is: `passport.json` beside `model.onnx`, else its own name."""
+    """Where the passport of an artifact is: `passport.json` beside `model.onnx`, else its own name.
+
+    An engine's has the whole name, `model.fp16.engine.passport.json`: the graph that it was built from may lie beside.
+    """
     if artifact.name == "model.onnx":
         return artifact.with_name(PASSPORT_FILE)
-    return artifact.with_name(f"{artifact.stem}.{PASSPORT_FILE}")
+    name = artifact.stem if artifact.suffix == ".onnx" else artifact.name
+    return artifact.with_name(f"{name}.{PASSPORT_FILE}")
 
 
 def file_sha256(path: Path) -> str:

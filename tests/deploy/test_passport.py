@@ -29,7 +29,7 @@ def _artifact(folder: Path, **fields: Any) -> tuple[Path, Passport]:
 
 def test_it_reads_what_it_wrote(tmp_path: Path) -> None:
     file, passport = _artifact(tmp_path)
-    assert passport_path(file).name == "model.fp16.passport.json"
+    assert passport_path(file).name == "model.fp16.engine.passport.json"
     assert Passport.read(passport_path(file)) == passport
     passport.check_file(file)
     passport.check_target(ORIN)
@@ -40,6 +40,7 @@ def test_it_reads_what_it_wrote(tmp_path: Path) -> None:
 def test_the_model_files_passport_has_the_short_name() -> None:
     assert passport_path(Path("a/model.onnx")) == Path("a/passport.json")
     assert passport_path(Path("a/mine.onnx")) == Path("a/mine.passport.json")
+    assert passport_path(Path("a/model.fp16.onnx")) != passport_path(Path("a/model.fp16.engine"))
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:

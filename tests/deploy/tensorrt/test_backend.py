@@ -213,7 +213,7 @@ def test_another_file_than_the_passports_is_refused_before_it_is_loaded(tmp_path
 def test_without_a_passport_it_is_refused(tmp_path: Path, fake: FakeTensorRt) -> None:
     engine = write_engine(tmp_path, fake)
     passport_path(engine).unlink()
-    with pytest.raises(BadInput, match=r"no passport model.fp16.passport.json beside it: .*eyehand build"):
+    with pytest.raises(BadInput, match=r"no passport model.fp16.engine.passport.json beside it: .*eyehand build"):
         TensorRtBackend(engine)
     graph = tmp_path / "graph.onnx"
     with pytest.raises(BadInput, match=r"no passport graph\.passport\.json"):
