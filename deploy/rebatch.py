@@ -46,7 +46,7 @@ def rebatch(path: Path, batch: int, out: Path) -> Path:
         model = onnx.load(str(path))
         _rewrite(onnx, model, batch)
         onnx.save(model, str(out))
-        _prove(path, single, out, batch)
+        _prove(onnx, path, single, out, batch)
     finally:
         single.close()
     return out
@@ -91,12 +91,12 @@ def _depend_on_images(graph: Any, weights: set[str]) -> set[str]:
     return moving
 
 
-def _prove(path: Path, single: OnnxRuntimeBackend, out: Path, batch: int) -> None:
+def _prove(onnx: Any, path: Path, single: OnnxRuntimeBackend, out: Path, batch: int) -> None:
     refused = f"{path} cannot be given batch {batch}"
     try:
         many = OnnxRuntimeBackend(out)
     except BadInput as error:
-        raise BadInput(f"{refused}: {error}") from error
+        raise BadInput(f"{refused}: {_contradiction(onnx, out) or error}") from error
     try:
         for one, all_of_them in zip(single.io_spec.outputs, many.io_spec.outputs, strict=True):
             if all_of_them.shape != (batch, *one.shape[1:]):
@@ -114,6 +114,15 @@ def _prove(path: Path, single: OnnxRuntimeBackend, out: Path, batch: int) -> Non
                     )
     finally:
         many.close()
+
+
+def _contradiction(onnx: Any, path: Path) -> str:
+    """Where the shapes of a graph contradict each other; empty if they do not."""
+    try:
+        onnx.shape_inference.infer_shapes(onnx.load(str(path)), strict_mode=True)
+    except Exception as error:  # of the inference, or for a file too large for it
+        return f"its shapes are made for one image ({' '.join(str(error).split())[:160]}...)"
+    return ""
 
 
 def _relative_error(found: Tensor, expected: Tensor) -> float:
