@@ -53,7 +53,6 @@ BUILD = (
     "IBuilderConfig.set_timing_cache",
     "ICudaEngine.create_engine_inspector",
     "IHostMemory.nbytes",
-    "INetworkDefinition.num_layers",
     "ITimingCache.serialize",
     "LayerInformationFormat.JSON",
     "MemoryPoolType.WORKSPACE",

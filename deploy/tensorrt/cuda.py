@@ -18,8 +18,8 @@ from deploy.errors import Missing
 from deploy.tensorrt.api import CUDA, absent
 
 REMEDY = (
-    "on a Jetson: sudo apt-get install python3-libnvinfer && pip install 'cuda-python>=12.6,<13'; on a PC: pip install "
-    "'eyehand[tensorrt]' --extra-index-url https://pypi.nvidia.com"
+    "on a Jetson: sudo apt-get install python3-libnvinfer && pip install 'cuda-python>=12.6.2,<13'; on a PC: pip "
+    "install 'eyehand[tensorrt]' --extra-index-url https://pypi.nvidia.com"
 )
 
 
@@ -79,7 +79,7 @@ class Cuda:
         try:
             index = self.check(rt.cudaGetDevice(), "looking for a GPU")
             properties = self.check(rt.cudaGetDeviceProperties(index), "asking the GPU")
-        except Missing as error:
+        except (Missing, RuntimeError) as error:  # the latter is raised where there is no driver to load
             raise Missing(
                 f"no NVIDIA GPU can be used here ({error}): run it on the machine with the GPU, and install its driver"
             ) from error
@@ -246,5 +246,5 @@ def load_cuda() -> Cuda:
     except ImportError as error:
         raise Missing(f"cuda.bindings cannot be imported ({error}): {REMEDY}") from error
     if lacks := absent(runtime, CUDA):
-        raise Missing(f"cuda.bindings lacks {', '.join(lacks[:3])}: expected cuda-python 12.6 or newer; {REMEDY}")
+        raise Missing(f"cuda.bindings lacks {', '.join(lacks[:3])}: expected cuda-python 12.6.2 or newer; {REMEDY}")
     return Cuda(runtime)

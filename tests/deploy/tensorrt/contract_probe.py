@@ -42,9 +42,10 @@ def entry(thing: Any) -> dict[str, Any]:
     text = (getattr(getter, "__doc__", None) if getter else getattr(thing, "__doc__", None)) or ""
     value: dict[str, Any] = {"kind": "type" if isinstance(thing, type) else type(thing).__name__}
     signatures = [match.groups() for line in text.splitlines() if (match := _SIGNATURE.match(line.strip()))]
-    if signatures and not isinstance(thing, type):
+    routine = getter is not None or (callable(thing) and not isinstance(thing, type))
+    if signatures and routine:
         value["signatures"] = [{"arguments": split(a), "result": result} for a, result in signatures]
-    elif callable(thing) and not isinstance(thing, type) and text:
+    elif routine and text:
         head = text.strip().splitlines()[0]
         if head.endswith(")") and "(" in head:  # Cython's documentation: name and arguments, no result
             value["signatures"] = [{"arguments": split(head[head.index("(") :]), "result": ""}]

@@ -1,4 +1,4 @@
-"""NVIDIA's own Python modules out of PyPI, unpacked into a cache beside no environment, and stubs for what they load."""
+"""NVIDIA's own Python modules out of PyPI, unpacked into a cache, and stubs for what they load."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def cannot(reason: str) -> NoReturn:
 def unpacked(*requirements: str) -> Path:
     """Folder with the named packages of PyPI, without what they depend on.
 
-    They are downloaded once for each Python, into `$XDG_CACHE_HOME/eyehand/contract`, and are no part of the environment
-    that runs the tests.
+    They are downloaded once for each Python, into `$XDG_CACHE_HOME/eyehand/contract`, and are no part of the
+    environment that runs the tests.
 
     Args:
         requirements: Exact versions, such as `tensorrt-cu12-bindings==10.3.0`.

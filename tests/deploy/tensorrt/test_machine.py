@@ -41,7 +41,7 @@ def test_without_cuda_bindings_the_remedy_is_named(monkeypatch: pytest.MonkeyPat
 def test_bindings_that_are_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", types.ModuleType("cuda.bindings.runtime"))
-    with pytest.raises(Missing, match=r"cuda\.bindings lacks cudaDeviceAttr.*12\.6 or newer"):
+    with pytest.raises(Missing, match=r"cuda\.bindings lacks cudaDeviceAttr.*12\.6\.2 or newer"):
         this_machine()
 
 
