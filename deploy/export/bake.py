@@ -81,9 +81,11 @@ def bake_preprocessing(model: Any) -> Any:
     return baked
 
 
-def as_float(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def as_float(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """What the graph makes of its input, computed outside: (1, H, W, 3) BGR bytes to (1, 3, H, W) RGB in [0, 1]."""
-    return np.ascontiguousarray(pixels[..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32) * np.float32(1.0 / 255.0)
+    planes = np.ascontiguousarray(pixels[..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32)
+    planes *= np.float32(1.0 / 255.0)
+    return planes
 
 
 def _check_input(onnx: Any, model: Any) -> tuple[str, int, tuple[int, ...]]:

@@ -104,12 +104,14 @@ def _card(passport: Passport) -> str:
     note = "" if passport.status == "final" else f"\n**{passport.status}.**\n"
     versions = ", ".join(f"{name} {version}" for name, version in passport.made_by.items())
     parity = passport.parity or {}
+    classes = ", ".join(f"`{name}`" for name in passport.classes)
     return f"""# {passport.name}
 
 A detector, exported from `{passport.source["name"]}` (sha256 `{passport.source["sha256"]}`).
 {note}
-- classes: {", ".join(f"`{name}`" for name in passport.classes)}
-- input: `{passport.input}`, {passport.input_dtype}, {passport.color_order}, scale {passport.scale}, fit `{passport.letterbox}`
+- classes: {classes}
+- input: `{passport.input}`, {passport.input_dtype}, {passport.color_order}, x {passport.scale}
+- an image becomes the input by: `{passport.letterbox}`
 - output: `{passport.layout}`
 - file: {passport.size_bytes / 1e6:.1f} MB, sha256 `{passport.sha256}`
 - made by: {versions}

@@ -19,10 +19,8 @@ SCORE_MEAN, SCORE_STD = -3.0, 1.0  # logits
 BOX_STD = 0.4  # logits, or strides where a head gives distances themselves
 _SIZE = (256, 192)
 _PICTURES = 12
-# Of a layer's mean variance: a channel that hardly varies is rounding noise, and not to be made as loud as the others.
-_QUIETEST = 0.1
-# Of the normalizations: with 1, so many layers of nothing learnt turn rounding errors into other boxes.
-_GAIN = 0.5
+# Of the mean spread: a channel that hardly varies is rounding noise, and not to be made as loud as the others.
+_QUIETEST = 0.3
 
 Hook = Callable[[Any, Any, Any], Any]
 
@@ -68,12 +66,13 @@ def _last_layers(head: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _normalize(norm: Any, inputs: Any, _: Any) -> Any:
-    """A hook that takes a normalization's statistics from what reaches it, and gives its new output."""
-    channels = inputs[0].movedim(1, 0).flatten(1)
-    variance = channels.var(1)
-    norm.running_mean.copy_(channels.mean(1))
-    norm.running_var.copy_(variance.clamp_min(_QUIETEST * variance.mean().item()))
-    norm.weight.fill_(_GAIN)
+    """A hook that brings what reaches a normalization to unit power, and gives its new output.
+
+    One factor for all channels, and no mean taken off: by channel, so many layers of nothing learnt would turn rounding
+    errors into other boxes.
+    """
+    norm.running_mean.zero_()
+    norm.running_var.fill_(inputs[0].square().mean().item())
     return norm.forward(*inputs)
 
 
@@ -89,7 +88,7 @@ def _scale(torch: Any, generator: Any, std: float, mean: float | None) -> Hook:
             output = layer.forward(*inputs)
         channels = output.movedim(1 if output.dim() == 4 else -1, 0).flatten(1)
         centre, spread = channels.mean(1), channels.std(1)
-        factor = std / spread.clamp_min(_QUIETEST**0.5 * spread.mean().item() + 1e-9)
+        factor = std / spread.clamp_min(_QUIETEST * spread.mean().item() + 1e-9)
         goal = centre if mean is None else torch.full_like(centre, mean)
         layer.bias.copy_(goal + (layer.bias - centre) * factor)
         layer.weight.mul_(factor.reshape(-1, *[1] * (layer.weight.dim() - 1)))

@@ -1,4 +1,4 @@
-"""`eyehand export detector`: a framework's checkpoint in, a folder for the model store out, proved before it is there."""
+"""`eyehand export detector`: a framework's checkpoint in, a folder for the model store out, proved beforehand."""
 
 from __future__ import annotations
 
