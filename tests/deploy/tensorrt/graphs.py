@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "int8-s8-fp16", "int8-s8":
 ORIN = Target(gpu="Orin", sm="8.7", tensorrt="10.3.0", cuda="12.6", power_mode=None)
 
 
-def write_graph(path: Path, precision: str, zero_point: int = 0, kind: type = np.int8, channels: int = 4) -> Path:
+def write_graph(
+    path: Path,
+    precision: str,
+    zero_point: int = 0,
+    kind: type = np.int8,
+    channels: int = 4,
+    answer: np.ndarray | None = None,
+) -> Path:
     """Two convolutions with an activation; the second stays in float in the INT8 ones, like a head.
 
     Args:
@@ -24,6 +32,7 @@ def write_graph(path: Path, precision: str, zero_point: int = 0, kind: type = np
         zero_point: Of the activations' pairs.
         kind: Type of the quantized activations.
         channels: Of the first convolution.
+        answer: Added to the output, of which nothing else is left: a detector that always says the same.
     """
     half = precision in ("fp16", "int8")
     dtype = np.float16 if half else np.float32
@@ -61,7 +70,11 @@ def write_graph(path: Path, precision: str, zero_point: int = 0, kind: type = np
         nodes.append(helper.make_node("Cast", ["c1"], ["full"], name="/back", to=TensorProto.FLOAT))
         last = "full"
     constants["flat"] = np.array([1, 6, -1], np.int64)
-    nodes.append(helper.make_node("Reshape", [last, "flat"], ["output0"], name="/flat"))
+    nodes.append(helper.make_node("Reshape", [last, "flat"], ["raw"], name="/flat"))
+    constants["factor"] = np.array(1 if answer is None else 0, np.float32)
+    constants["answer"] = np.zeros((1, 6, SHAPE[2] * SHAPE[3]), np.float32) if answer is None else answer
+    nodes.append(helper.make_node("Mul", ["raw", "factor"], ["scaled"], name="/scale"))
+    nodes.append(helper.make_node("Add", ["scaled", "answer"], ["output0"], name="/answer"))
     graph = helper.make_graph(
         nodes,
         "g",
@@ -94,7 +107,8 @@ def write_passport(artifact: Path, precision: str, source_sha256: str | None = N
     described = {key.removeprefix("eyehand."): value for key, value in metadata(precision).items() if "." in key}
     passport = Passport(
         **{
-            **described, "name": artifact.parent.name, "classes": ("red_cube", "distractor"),
+            **described, "precision": PRECISIONS[precision], "name": artifact.parent.name,
+            "classes": ("red_cube", "distractor"),
             "sha256": file_sha256(artifact), "size_bytes": artifact.stat().st_size,
             "source": {"name": "model.onnx", "sha256": source_sha256 or file_sha256(artifact)}, **more,
         }
@@ -102,12 +116,15 @@ def write_passport(artifact: Path, precision: str, source_sha256: str | None = N
     return passport.write(passport_path(artifact))
 
 
-def write_store(folder: Path, *precisions: str) -> Path:
-    """A model folder with its float model and artifacts of the precisions."""
+def write_store(folder: Path, *precisions: str, answers: Mapping[str, np.ndarray] | None = None) -> Path:
+    """A model folder with its float model and artifacts of the precisions; what each answers."""
+    answers = answers or {}
     folder.mkdir(parents=True)
-    onnx_path = write_graph(folder / "model.onnx", "fp32")
+    onnx_path = write_graph(folder / "model.onnx", "fp32", answer=answers.get("fp32"))
     write_passport(onnx_path, "fp32")
     for precision in precisions:
-        artifact = write_graph(folder / f"model.{PRECISIONS[precision]}.onnx", precision)
-        write_passport(artifact, precision, file_sha256(onnx_path))
+        name = PRECISIONS[precision]
+        artifact = write_graph(folder / f"model.{name}.onnx", precision, answer=answers.get(precision))
+        parity = {"share": 1.0, "engine": "onnxruntime"}
+        write_passport(artifact, precision, file_sha256(onnx_path), parity=parity)
     return folder

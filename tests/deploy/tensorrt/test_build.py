@@ -142,7 +142,7 @@ def test_what_the_parser_refuses_is_said_with_node_and_operator(
     with pytest.raises(BadInput, match=rf"TensorRT {version} cannot parse .*g.onnx: {words}") as caught:
         build(graph, "int8")
     assert "\n" not in str(caught.value)
-    assert "it does not support 2 of the 11 nodes (DequantizeLinear, QuantizeLinear)" in str(caught.value)
+    assert "it does not support 2 of the 13 nodes (DequantizeLinear, QuantizeLinear)" in str(caught.value)
 
 
 def test_the_artifact_for_cpus_is_refused(tmp_path: Path, fake: FakeTensorRt) -> None:
@@ -159,7 +159,7 @@ def test_only_the_first_reasons_are_told(tmp_path: Path, fake: FakeTensorRt) -> 
             helper.make_node("MyOp", ["images"], [f"y{index}"], name=f"/mine{index}", domain="mine")
         )
     graph.write_bytes(model.SerializeToString())
-    with pytest.raises(BadInput, match=r"/mine0 \(MyOp\): Plugin not.*/mine2 .*; and 2 more; .* 5 of the 12 nodes"):
+    with pytest.raises(BadInput, match=r"/mine0 \(MyOp\): Plugin not.*/mine2 .*; and 2 more; .* 5 of the 14 nodes"):
         build(graph, "fp16")
 
 
