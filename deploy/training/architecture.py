@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from deploy.errors import BadInput
 from deploy.training.rtdetr import DecoderSize, with_decoder
 
 # Where ultralytics keeps the description of each. RT-DETR's decoder goes on the backbone and neck of a YOLOv8: its own
@@ -26,6 +27,18 @@ WIDTH = 0.125
 def learning_rate(architecture: str) -> float:
     """Largest learning rate of AdamW that a network takes."""
     return DECODER_RATE if architecture == "rtdetr" else YOLO_RATE
+
+
+def check_network(architecture: str, width: float) -> None:
+    """Refuse a network that cannot be described.
+
+    Raises:
+        BadInput: If the architecture is not one of `ARCHITECTURES`, or the width not in (0, 1].
+    """
+    if architecture not in ARCHITECTURES:
+        raise BadInput(f"architecture = {architecture!r}: expected one of {', '.join(ARCHITECTURES)}")
+    if not 0.0 < width <= 1.0:
+        raise BadInput(f"width = {width}: expected in (0, 1]; nano is 0.25")
 
 
 def describe_network(ultralytics: Any, architecture: str, width: float, classes: int) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from deploy.errors import BadInput, require
 from deploy.export.detector import export_checkpoint
 from deploy.training import cpu_torchvision
 from deploy.training.architecture import (
-    ARCHITECTURES,
     WIDTH,
     YOLO_RATE,
+    check_network,
     describe_network,
     head_index,
     width_of,
@@ -52,7 +52,7 @@ class DetectorTraining:
         workers: Processes that load images; 0 loads in the training process.
         weights: Checkpoint to go on from, of the same width and classes; None starts from scratch. An RT-DETR takes
             backbone and neck of a YOLOv8 too.
-        architecture: One of `ARCHITECTURES`.
+        architecture: One of `deploy.training.architecture.ARCHITECTURES`.
         frozen: Whether backbone and neck stay as the weights have them, and the head alone learns.
     """
 
@@ -76,10 +76,7 @@ class DetectorTraining:
             raise BadInput(f"epochs = {self.epochs}: expected at least 1")
         if self.imgsz < 64 or self.imgsz % 32:
             raise BadInput(f"imgsz = {self.imgsz}: expected a multiple of 32 from 64 on, for example 320")
-        if not 0.0 < self.width <= 1.0:
-            raise BadInput(f"width = {self.width}: expected in (0, 1]; nano is 0.25")
-        if self.architecture not in ARCHITECTURES:
-            raise BadInput(f"architecture = {self.architecture!r}: expected one of {', '.join(ARCHITECTURES)}")
+        check_network(self.architecture, self.width)
         if self.frozen and self.weights is None:
             raise BadInput("frozen = True without weights: a backbone that nothing was taught must learn; name weights")
         if not self.data.is_file():

@@ -7,32 +7,31 @@ from pathlib import Path
 
 from deploy.errors import BadInput
 from deploy.training.detector import DetectorTraining, train_detector
-from deploy.training.from_onnx import checkpoint_from_onnx
 
 STARTABLE = ("yolov8", "rtdetr")  # an ONNX file of these backbones turns into a checkpoint again
 
 
-def train_from(start: Path | None, training: DetectorTraining) -> tuple[Path, DetectorTraining]:
+def train_from(weights: Path | None, training: DetectorTraining) -> tuple[Path, DetectorTraining]:
     """Train; a decoder on a trained backbone first learns alone, in three quarters of the epochs, then with all layers.
 
     Args:
-        start: The ONNX file of a YOLOv8 by this project; None starts from scratch.
-        training: What and how to train; the width is that of the start.
+        weights: Checkpoint of a YOLOv8, for example of `deploy.training.from_onnx`; None starts from scratch.
+        training: What and how to train; the width is that of the weights.
 
     Returns:
         The exported file, and the training as it ended, with all its epochs.
 
     Raises:
-        BadInput: If the architecture cannot start from such a file.
+        BadInput: If the architecture cannot start from such weights.
         Missing: If torch, ultralytics or onnx is not installed.
     """
-    if start is None:
+    if weights is None:
         return train_detector(training), training
     if training.architecture not in STARTABLE:
         raise BadInput(
-            f"a {training.architecture} starts from scratch: only {' and '.join(STARTABLE)} start from {start}"
+            f"a {training.architecture} starts from scratch: only {' and '.join(STARTABLE)} start from {weights}"
         )
-    training = training.started(checkpoint_from_onnx(start, training.out / "start.pt"))
+    training = training.started(weights)
     if not training.frozen:
         return train_detector(training), training
     alone = replace(training, epochs=max(1, training.epochs * 3 // 4))

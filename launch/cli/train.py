@@ -29,8 +29,7 @@ def execute(options: argparse.Namespace) -> int:
         _check_new("--small-out", small_out)
         if small_out.resolve() == out.resolve():
             raise BadInput(f"--small-out {small_out}: the same folder as --out; name one beside it")
-    start = _start(options)
-    _check_trainer(out / "training")
+    weights = _check_trainer(out / "training", _start(options))
 
     from deploy.training import DetectorTraining, train_detector
     from deploy.training.architecture import WIDTH, learning_rate
@@ -58,7 +57,7 @@ def execute(options: argparse.Namespace) -> int:
         width=WIDTH if options.width is None else options.width,
         learning_rate=learning_rate(options.architecture),
     )
-    exported, training = train_from(start, training)
+    exported, training = train_from(weights, training)
     _package(exported, out, options, training, start=options.start)
     progress(f"model: {out} (use it with --set detector.model={out / 'model.onnx'})")
     if small_out is not None:
@@ -73,16 +72,17 @@ def execute(options: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace) -> Path | None:
     """The model file whose weights a training starts from."""
-    if options.start is None:
-        return None
+    from deploy.model_store import ModelStore
+    from deploy.training.architecture import WIDTH, check_network
     from deploy.training.start import STARTABLE
 
+    check_network(options.architecture, WIDTH if options.width is None else options.width)
+    if options.start is None:
+        return None
     if options.architecture not in STARTABLE:
         raise BadInput(f"--start {options.start}: a {options.architecture} starts from scratch; leave --start out")
     if options.width is not None:
         raise BadInput(f"--width {options.width}: --start {options.start} has its own width; leave one of them out")
-    from deploy.model_store import ModelStore
-
     return ModelStore().find(options.start).onnx_path
 
 
@@ -91,15 +91,24 @@ def _check_new(option: str, folder: Path) -> None:
         raise BadInput(f"{option} {folder}: exists and is not an empty folder; name a new one")
 
 
-def _check_trainer(folder: Path) -> None:
-    """Import the trainer before minutes of rendering, and say on one line what is missing."""
+def _check_trainer(folder: Path, start: Path | None) -> Path | None:
+    """Import the trainer and read the start before minutes of rendering, and say on one line what is missing.
+
+    Returns:
+        The checkpoint to start from; None from scratch.
+    """
     from deploy.training.detector import load_ultralytics
 
     try:
         load_ultralytics(folder)
         for module in ("onnx", "onnxslim", "pycocotools"):
             require(module, "train")
-    except Missing:
+        if start is None:
+            return None
+        from deploy.training.from_onnx import checkpoint_from_onnx
+
+        return checkpoint_from_onnx(start, folder / "start.pt")
+    except (Missing, BadInput):
         shutil.rmtree(folder)
         with contextlib.suppress(OSError):  # it was there before, or was made for that folder alone
             folder.parent.rmdir()

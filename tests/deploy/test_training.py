@@ -50,6 +50,8 @@ def model_file(tmp_path: Path) -> Path:
         ({"imgsz": 32}, "imgsz = 32"),
         ({"width": 0.0}, r"width = 0.0: expected in \(0, 1\]"),
         ({"width": 1.5}, "width = 1.5"),
+        ({"architecture": "yolov3"}, "architecture = 'yolov3': expected one of yolov8, yolo11, yolo26, rtdetr"),
+        ({"frozen": True}, "frozen = True without weights"),
         ({"data": Path("nowhere/data.yaml")}, "training set nowhere/data.yaml does not exist"),
         ({"weights": Path("nowhere/best.pt")}, "weights nowhere/best.pt do not exist"),
     ],
@@ -134,7 +136,8 @@ def test_package_refuses_a_model_that_does_not_describe_itself(model_file: Path,
 
 def test_package(model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deploy.training.packaging._license", lambda: "the licence")
-    describe(model_file, ["red_cube", "distractor"], (256, 320))
+    says = {"eyehand.source": "ab" * 32, "eyehand.made_by": '{"torch": "2.13.0"}'}
+    describe(model_file, ["red_cube", "distractor"], (256, 320), says)
     figures = dict.fromkeys(
         ("frames", "map50", "map50_95", "recall", "false_per_frame", "center_p50_px", "center_p90_px"), 0.5
     )
@@ -146,6 +149,7 @@ def test_package(model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert passport.classes == ("red_cube", "distractor")
     assert passport.training == {"commands": ["do this"], "seed": 7, "data": "Some data.", "epochs": 3}
     assert len(passport.sha256) == 64
+    assert (passport.source, passport.made_by) == ({"sha256": "ab" * 32}, {"torch": "2.13.0"})
     card = (folder / "README.md").read_text()
     for text in ("# my-model", "**Interim.**", "| a set | 0 | 0.500 |", "Some data.", "do this", "- epochs: 3"):
         assert text in card
@@ -154,6 +158,15 @@ def test_package(model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     small = package_detector(model_file, tmp_path / "small", {}, Origin("d", ("c",), 7, {}, start="my-model"))
     assert small.training["start"] == "my-model"
     assert "from the weights of `my-model`" in (tmp_path / "small" / "README.md").read_text()
+
+
+def test_the_card_of_a_decoder(model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.training.packaging._license", lambda: "the licence")
+    describe(model_file, ["red_cube", "distractor"], (256, 320), layout="rtdetr-cxcywh")
+    package_detector(model_file, tmp_path / "mine", {}, Origin("d", ("c",), 7, {}, start="my-model"))
+    card = (tmp_path / "mine" / "README.md").read_text()
+    assert "score and class of each query; no suppression needed" in card
+    assert "the decoder from scratch, on the backbone and neck of `my-model`" in card
 
 
 def brute_force(boxes: np.ndarray, scores: np.ndarray, limit: float) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deploy.errors import BadInput
 from deploy.model_store import ModelStore
 from deploy.training import DetectorTraining
 from launch.cli import main
@@ -159,3 +160,52 @@ def test_an_empty_split_is_said_before_training(
 ) -> None:
     assert main(command(tmp_path / "mine", images=12, seed=13)) == 2
     assert "none fell to the val split; render more, or use another seed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"architecture": "yolo11", "start": "tabletop-yolov8n"}, "a yolo11 starts from scratch; leave --start out"),
+        ({"architecture": "rtdetr", "start": "tabletop-yolov8n", "width": 0.2}, "has its own width"),
+        ({"architecture": "rtdetr", "start": "nothing"}, "model 'nothing' not found"),
+        ({"width": 1.5}, "width = 1.5: expected in (0, 1]"),
+    ],
+)
+def test_a_start_is_checked_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: dict[str, Any], message: str
+) -> None:
+    assert main(command(tmp_path / "mine", **options)) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "mine").exists()
+
+
+def test_width_and_architecture_reach_training_and_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rendered: list[DatasetOptions]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    pytest.importorskip("mujoco")
+    monkeypatch.setattr("robot.sim.evaluate_detector.evaluate", lambda *_args, **_options: SCORE)
+    assert main(command(tmp_path / "mine", images=40, epochs=2, architecture="yolo11", width=0.2)) == 0
+    passport = ModelStore([tmp_path]).find("mine").passport
+    assert passport is not None
+    assert (passport.training["architecture"], passport.training["width"]) == ("yolo11", 0.2)
+    assert "--architecture yolo11 --width 0.2" in passport.training["commands"][0]
+
+
+def test_a_start_of_another_kind_leaves_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rendered: list[DatasetOptions],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(onnx_path: Path, _target: Path) -> None:
+        raise BadInput(f"{onnx_path} is no export of a YOLOv8")
+
+    monkeypatch.setattr("deploy.training.from_onnx.checkpoint_from_onnx", refuse)
+    assert main(command(tmp_path / "mine", architecture="rtdetr", start="tabletop-yolov8n")) == 2
+    assert "is no export of a YOLOv8" in capsys.readouterr().err
+    assert not rendered
+    assert not (tmp_path / "mine").exists()

@@ -30,24 +30,24 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[DetectorTraining]:
         options.checkpoint.touch()
         return options.out / "model.onnx"
 
-    def convert(_onnx: Path, target: Path) -> Path:
-        target.parent.mkdir(parents=True)
-        target.touch()
-        return target
-
     monkeypatch.setattr("deploy.training.start.train_detector", train)
-    monkeypatch.setattr("deploy.training.start.checkpoint_from_onnx", convert)
     monkeypatch.setattr("deploy.training.detector.load_ultralytics", lambda _folder: None)
     monkeypatch.setattr("deploy.training.detector.width_of", lambda _framework, _checkpoint: 0.25)
     return asked
 
 
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    (tmp_path / "start.pt").touch()
+    return tmp_path / "start.pt"
+
+
 def test_a_decoder_learns_alone_then_with_its_backbone(
-    training: DetectorTraining, trained: list[DetectorTraining], tmp_path: Path
+    training: DetectorTraining, trained: list[DetectorTraining], weights: Path
 ) -> None:
-    exported, ended = train_from(tmp_path / "model.onnx", training)
+    exported, ended = train_from(weights, training)
     alone, together = trained
-    assert (alone.frozen, alone.epochs, alone.weights) == (True, 12, training.out / "start.pt")
+    assert (alone.frozen, alone.epochs, alone.weights) == (True, 12, weights)
     assert (together.frozen, together.epochs, together.weights) == (False, 4, alone.checkpoint)
     assert together.learning_rate == pytest.approx(alone.learning_rate / 5)
     assert alone.width == together.width == 0.25, "the start's"
@@ -56,15 +56,15 @@ def test_a_decoder_learns_alone_then_with_its_backbone(
     assert (ended.epochs, ended.checkpoint) == (16, together.checkpoint)
 
 
-def test_one_epoch_is_one_of_each(training: DetectorTraining, trained: list[DetectorTraining], tmp_path: Path) -> None:
-    train_from(tmp_path / "model.onnx", replace(training, epochs=1))
+def test_one_epoch_is_one_of_each(training: DetectorTraining, trained: list[DetectorTraining], weights: Path) -> None:
+    train_from(weights, replace(training, epochs=1))
     assert [stage.epochs for stage in trained] == [1, 1]
 
 
 def test_a_yolo_goes_on_with_all_layers(
-    training: DetectorTraining, trained: list[DetectorTraining], tmp_path: Path
+    training: DetectorTraining, trained: list[DetectorTraining], weights: Path
 ) -> None:
-    train_from(tmp_path / "model.onnx", replace(training, architecture="yolov8"))
+    train_from(weights, replace(training, architecture="yolov8"))
     assert [(stage.frozen, stage.epochs, stage.width) for stage in trained] == [(False, 16, 0.25)]
 
 
@@ -73,6 +73,6 @@ def test_from_scratch(training: DetectorTraining, trained: list[DetectorTraining
     assert trained == [training] == [ended]
 
 
-def test_an_architecture_without_a_way_back_from_onnx_is_refused(training: DetectorTraining, tmp_path: Path) -> None:
+def test_an_architecture_without_a_way_back_from_onnx_is_refused(training: DetectorTraining, weights: Path) -> None:
     with pytest.raises(BadInput, match=r"a yolo11 starts from scratch: only yolov8 and rtdetr start from "):
-        train_from(tmp_path / "model.onnx", replace(training, architecture="yolo11"))
+        train_from(weights, replace(training, architecture="yolo11"))
