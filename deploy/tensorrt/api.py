@@ -66,13 +66,6 @@ BUILD = (
     "ProfilingVerbosity.DETAILED",
 )
 
-WHERE_AVAILABLE = (
-    "OnnxParser.get_subgraph_nodes",
-    "OnnxParser.is_subgraph_supported",
-    "OnnxParser.num_subgraphs",
-    "OnnxParser.supports_model_v2",
-)
-
 CUDA = (
     "cudaDeviceAttr.cudaDevAttrCanMapHostMemory",
     "cudaDeviceAttr.cudaDevAttrComputeCapabilityMajor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from typing import Any
 
 from deploy.errors import BadInput, require
 from deploy.tensorrt import timing_cache
-from deploy.tensorrt.api import WHERE_AVAILABLE, absent
 from deploy.tensorrt.engine import deserialize
 from deploy.tensorrt.layers import Layer, read_layers
 from deploy.tensorrt.machine import Machine, make, make_log
 from deploy.tensorrt.precision import Share, asked_precisions, check_asked, check_kept, shares
 
 SHOWN = 3
+_INVALID = re.compile(r"^Invalid Node - \S+ (\S+: Error Code \d+: [\w ]+ \()?")
+_PLACE = re.compile(r" In \w+ at /| \[\w+\.cpp::")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +116,11 @@ def _build(
     network = _network(trt, builder)
     parser = make(machine, "OnnxParser", network, log)
     if not parser.parse(content, str(graph)):
-        raise BadInput(
-            f"TensorRT {machine.version} cannot parse {graph}: {_parse_errors(machine, builder, content, parser, log)}"
-        )
+        raise BadInput(f"TensorRT {machine.version} cannot parse {graph}: {_parse_errors(parser, log)}")
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_mb << 20)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    timings = timing_cache.attach(config, cache)
+    timings = timing_cache.attach(config, cache, log.lines)
     serialized = builder.build_serialized_network(network, config)
     if serialized is None or not serialized.nbytes:
         raise BadInput(
@@ -136,31 +136,19 @@ def _network(trt: Any, builder: Any) -> Any:
     return builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
 
 
-def _parse_errors(machine: Machine, builder: Any, content: bytes, parser: Any, log: Any) -> str:
-    """Every reason of the parser, on one line, and the nodes that TensorRT does not support where it can tell."""
+def _parse_errors(parser: Any, log: Any) -> str:
+    """The reasons of the parser, on one line; it may stop at the first."""
     found = []
     for index in range(parser.num_errors):
         error = parser.get_error(index)
         where = f"{error.node_name()} ({error.node_operator()}): " if error.node_operator() else ""
-        found.append(where + " ".join(error.desc().split())[:160].rstrip(". "))
+        found.append(where + _sentence(error.desc()))
     found = list(dict.fromkeys(found)) or [log.reason()]
     rest = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return "; ".join(found[:SHOWN]) + rest + _unsupported(machine, builder, content, log)
+    return "; ".join(found[:SHOWN]) + rest
 
 
-def _unsupported(machine: Machine, builder: Any, content: bytes, log: Any) -> str:
-    if absent(machine.trt, WHERE_AVAILABLE):
-        return ""
-    onnx = require("onnx", "quantize")
-    parser = make(machine, "OnnxParser", _network(machine.trt, builder), log)  # asking it changes its network
-    if parser.supports_model_v2(content):
-        return ""
-    nodes = onnx.load_from_string(content).graph.node
-    refused = [
-        nodes[number]
-        for part in range(parser.num_subgraphs)
-        if not parser.is_subgraph_supported(part)
-        for number in parser.get_subgraph_nodes(part)
-    ]
-    kinds = ", ".join(sorted({node.op_type for node in refused}))
-    return f"; it does not support {len(refused)} of the {len(nodes)} nodes ({kinds})" if refused else ""
+def _sentence(text: str) -> str:
+    """The reason in an error of the parser, without the node, which is named before, and the place in its source."""
+    line = _INVALID.sub("", " ".join(text.split()))
+    return _PLACE.split(line, maxsplit=1)[0][:240].rstrip(". ")

@@ -21,7 +21,8 @@ _TYPES = (  # the inspector says Half or, with a format, Row major linear FP16 f
     ("bool", r"bool"),
 )
 _MOVES = re.compile(r"reformat|constant|noop|shuffle|slice|shape|signal|wait|copy|quantize|scale", re.IGNORECASE)
-_INT8_TACTIC = re.compile(r"i8i8|int8|imma|s8s8", re.IGNORECASE)
+# Kernels name their types: i8f16_i8i32 reads INT8 and adds up in INT32; CUTLASS's are called after the instruction.
+_INT8_TACTIC = re.compile(r"i8i8|i8i32|int8|imma|s8s8|_s8_|i8816|i16832", re.IGNORECASE)
 _ONNX_NODE = re.compile(r"\[ONNX Layer: ([^\]|]+?)\s*[\]|]")
 _MYELIN_SUFFIX = re.compile(r"_myl\d+_\d+$")
 
@@ -58,18 +59,18 @@ class Layer:
         """What it computes in; None if it tells no types.
 
         A layer is INT8 only if it reads INT8 and its weights or its kernel are INT8 too: one that reads INT8 and
-        converts it first is not.
+        converts it first is not. Data, weights and what is added come in no certain order where the graph was compiled
+        as a whole, and there may be FP32 scales among them.
         """
         if not self.inputs:
             return None
-        first = self.inputs[0]
-        if first != "int8":
-            return first
-        if self.weights is not None:
-            return self.weights
-        if _INT8_TACTIC.search(self.tactic or "") or all(value == "int8" for value in self.inputs):
-            return "int8"
-        return "fp32"
+        floats = [value for value in self.inputs if value != "int8"]
+        if len(floats) < len(self.inputs):
+            if self.weights is not None:
+                return self.weights
+            if not floats or _INT8_TACTIC.search(self.tactic or ""):
+                return "int8"
+        return "fp16" if "fp16" in floats else floats[0]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 LEAST_SHARE = 0.9  # some convolutions, such as depthwise ones, have no INT8 kernel on some GPUs
+LEAST_TOLD = 0.5  # of a region that is compiled as a whole the inspector does not always tell every node
+ABSENT = "absent"
 _PASSES = ("Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze")
 
 
@@ -45,9 +47,14 @@ class Share:
     others: tuple[tuple[str, str], ...]
 
     @property
+    def told(self) -> int:
+        """How many of them a layer names."""
+        return self.asked - sum(value == ABSENT for _, value in self.others)
+
+    @property
     def share(self) -> float:
-        """Part of them, in [0, 1]."""
-        return self.kept / self.asked
+        """Part of those that a layer names, in [0, 1]."""
+        return self.kept / self.told if self.told else 0.0
 
 
 def asked_precisions(model: onnx.ModelProto) -> dict[str, str]:
@@ -118,7 +125,7 @@ def shares(asked: Mapping[str, str], layers: Sequence[Layer]) -> tuple[Share, ..
         nodes = [node for node, value in asked.items() if value == precision]
         if nodes:
             others = tuple(
-                (node, "/".join(sorted(computed.get(node, {"absent"}))))
+                (node, "/".join(sorted(computed.get(node, {ABSENT}))))
                 for node in nodes
                 if precision not in computed.get(node, ())
             )
@@ -144,9 +151,16 @@ def check_kept(graph: str, found: Sequence[Share]) -> None:
     """Refuse an engine that lost a precision on the way.
 
     Raises:
-        PrecisionLost: If less than nine in ten of the nodes that ask for one have it, naming the first.
+        PrecisionLost: If less than nine in ten of the nodes that ask for one and that the engine names have it, naming
+            the first; or if it names less than half of them, so that nobody knows.
     """
     for part in found:
+        if part.told < LEAST_TOLD * part.asked:
+            raise PrecisionLost(
+                f"the engine of {graph} names {part.told} of the {part.asked} nodes that ask for {part.precision}, so "
+                f"that what the others compute in is not known: expected at least {LEAST_TOLD:.0%}; nothing was "
+                "installed"
+            )
         if part.share < LEAST_SHARE:
             named = ", ".join(f"{node} ({value})" for node, value in part.others[:3])
             raise PrecisionLost(

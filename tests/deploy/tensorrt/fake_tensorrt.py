@@ -20,7 +20,7 @@ import onnxruntime as ort
 import pytest
 from onnx import helper
 
-from deploy.tensorrt.api import BUILD, RUN, WHERE_AVAILABLE
+from deploy.tensorrt.api import BUILD, RUN
 from tests.deploy.tensorrt import fake_parser
 from tests.deploy.tensorrt.fake_cuda import FakeGpu, Status, make_runtime
 
@@ -69,7 +69,7 @@ def make_module(state: FakeTensorRt) -> types.ModuleType:
     classes = _classes(state)
     module = types.ModuleType("tensorrt")
     module.__version__ = state.version  # type: ignore[attr-defined]
-    listed = [*RUN, *BUILD, *WHERE_AVAILABLE]
+    listed = [*RUN, *BUILD]
     for name in {full.partition(".")[0] for full in listed} - {"__version__"}:
         members = {full.split(".")[1] for full in listed if full.startswith(name + ".")}
         if name in classes:
@@ -217,13 +217,9 @@ def _classes(state: FakeTensorRt) -> dict[str, type]:
         def __init__(self, typed: bool) -> None:
             self._typed, self._onnx = typed, b""
 
-        @property
-        def num_layers(self) -> int:
-            return len(onnx.load_from_string(self._onnx).graph.node)
-
     class OnnxParser:
         def __init__(self, network: INetworkDefinition, log: Any) -> None:
-            self._network, self._log, self._errors, self._count = network, logged(log), [], 0
+            self._network, self._log, self._errors = network, logged(log), []
 
         def parse(self, model: bytes, path: str | None = None) -> bool:
             state.parsed.append(model)
@@ -238,23 +234,6 @@ def _classes(state: FakeTensorRt) -> dict[str, type]:
 
         def get_error(self, index: int) -> ParserError:
             return ParserError(self._errors[index])
-
-        def supports_model_v2(self, model: bytes, path: str | None = None) -> bool:
-            proto = onnx.load_from_string(model)
-            self._count = len(proto.graph.node)
-            self._errors = fake_parser.refusals(proto)
-            return not self._errors
-
-        @property
-        def num_subgraphs(self) -> int:
-            return 2
-
-        def is_subgraph_supported(self, index: int) -> bool:
-            return index == 0
-
-        def get_subgraph_nodes(self, index: int) -> list[int]:
-            bad = {error.index for error in self._errors}
-            return sorted(bad) if index else sorted(set(range(self._count)) - bad)
 
     class ParserError:
         def __init__(self, error: fake_parser.Refusal) -> None:
@@ -279,7 +258,8 @@ def _classes(state: FakeTensorRt) -> dict[str, type]:
     class IBuilderConfig:
         profiling_verbosity: Any = None
 
-        def __init__(self) -> None:
+        def __init__(self, log: Any) -> None:
+            self._log = log
             self._limits: dict[Any, int] = {}
             self._cache: ITimingCache | None = None
 
@@ -287,8 +267,11 @@ def _classes(state: FakeTensorRt) -> dict[str, type]:
             self._limits[pool] = pool_size
 
         def create_timing_cache(self, serialized_timing_cache: bytes) -> ITimingCache | None:
-            known = not serialized_timing_cache or serialized_timing_cache.startswith(b"timings ")
-            return ITimingCache(serialized_timing_cache or _timings(state)) if known else None
+            known = serialized_timing_cache.startswith(b"timings ")
+            if serialized_timing_cache and not known:
+                text = "Failed to deserialize timing cache. Returning an empty timing cache."
+                self._log.log(ILogger.Severity.WARNING, text)
+            return ITimingCache(serialized_timing_cache if known else _timings(state))
 
         def set_timing_cache(self, cache: ITimingCache, ignore_mismatch: bool) -> bool:
             if not ignore_mismatch and not cache._content.startswith(_timings(state)):
@@ -310,7 +293,7 @@ def _classes(state: FakeTensorRt) -> dict[str, type]:
             return INetworkDefinition(bool(flags & typed) and not state.no_flag)
 
         def create_builder_config(self) -> IBuilderConfig:
-            return IBuilderConfig()
+            return IBuilderConfig(self._log)
 
         def build_serialized_network(self, network: INetworkDefinition, config: IBuilderConfig) -> IHostMemory | None:
             limit = config._limits[state.module.MemoryPoolType.WORKSPACE]
