@@ -115,6 +115,17 @@ class BagWriter:
         with self._lock:
             self._write(topic, ros_messages.text_message(text), log_ns)
 
+    def write_message(self, topic: str, message: Any, log_ns: int) -> None:
+        """Write a ROS message to a topic of its own, for example labels beside a camera's images.
+
+        Args:
+            topic: Its name, from the slash on.
+            message: Of a type that the type store knows (`perception.ros_messages.typestore`).
+            log_ns: When it belongs, on the run clock [ns].
+        """
+        with self._lock:
+            self._write(topic, message, log_ns)
+
     def close(self) -> None:
         """Write the index and `metadata.yaml`; calling it again does nothing.
 

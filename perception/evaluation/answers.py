@@ -99,12 +99,12 @@ def collect(detector: Detector, labelled: LabelledSet, progress: Callable[[int],
         names = tuple(detector.class_names[int(name)] for name in names)
     to_label = _table(of_labels, len(labelled.class_names))
     to_model = _table(of_model, len(detector.class_names))
-    digest = hashlib.sha256(repr(labelled.class_names).encode())
+    digest = hashlib.sha256()
     truth: list[tuple[npt.NDArray[np.generic], ...]] = []
     found: list[tuple[npt.NDArray[np.generic], ...]] = []
     times: list[int] = []
     for number, picture in enumerate(labelled):
-        _update(digest, picture)
+        _update(digest, picture, labelled.class_names)
         frame = still(picture.image, number)
         for _ in range(WARM_UP if number == 0 else 0):
             detector.detect(frame)
@@ -170,11 +170,12 @@ def _table(number_of: dict[int, int], count: int) -> IntArray:
     return table
 
 
-def _update(digest: hashlib._Hash, picture: LabelledImage) -> None:
-    digest.update(np.array(picture.image.shape, np.int64).tobytes())
+def _update(digest: hashlib._Hash, picture: LabelledImage, names: tuple[str, ...]) -> None:
+    """Add a picture: pixels, boxes and the names of their classes, whose numbers differ from file to file."""
+    digest.update(np.array(picture.image.shape, "<i8").tobytes())
     digest.update(np.ascontiguousarray(picture.image).data)
-    digest.update(picture.boxes.astype("<f4").tobytes() + picture.class_ids.astype("<i4").tobytes())
-    digest.update(picture.ignore.tobytes())
+    digest.update(picture.boxes.astype("<f4").tobytes() + picture.ignore.tobytes())
+    digest.update("\n".join(names[class_id] for class_id in picture.class_ids.tolist()).encode())
 
 
 def _list(names: tuple[str, ...]) -> str:

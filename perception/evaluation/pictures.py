@@ -97,14 +97,14 @@ def _matrix(path: Path, matrix: Confusion, title: str) -> None:
     total = matrix.counts.sum(axis=1, keepdims=True)
     share = matrix.counts / np.maximum(total, 1)
     share[-1] = np.nan  # what is seen where nothing is has no whole to be a part of
-    size = float(np.clip(2.4 + 0.62 * count, 5.0, 16.0))
+    size = float(np.clip(2.4 + 0.62 * count, 5.0, 12.0))
     figure = _figure(size + 1.0, size)
     axes = figure.subplots()
     colors = require("matplotlib", "eval").colormaps["Blues"].with_extremes(bad="#f2f2f2")
     image = axes.imshow(share, cmap=colors, vmin=0.0, vmax=1.0)
     ticks = range(count)
     rotation = 0 if count <= 4 else 90
-    small = 9 if count <= _WRITTEN else max(4.0, 120.0 / count)
+    small = 9 if count <= _WRITTEN else max(3.0, 200.0 / count)
     axes.set_xticks(ticks, matrix.names, rotation=rotation, fontsize=small)
     axes.set_yticks(ticks, matrix.names, fontsize=small)
     axes.set(xlabel="detected as (background: missed)", ylabel="labelled as (background: false alarm)")
