@@ -179,8 +179,10 @@ def _nearest(thumb: npt.NDArray[np.int16], others: npt.NDArray[np.int16]) -> int
 
 def _blocks(stamps: list[int]) -> npt.NDArray[np.int64]:
     times = np.array(stamps, np.float64)
-    span = max(np.ptp(times), 1.0) if len(times) else 1.0
-    return np.minimum((times - times.min(initial=np.inf)) / span * _BLOCKS, _BLOCKS - 1).astype(np.int64)
+    since = times - times.min(initial=np.inf)
+    span = max(float(since.max(initial=0.0)), 1.0)
+    blocks: npt.NDArray[np.int64] = np.minimum(since / span * _BLOCKS, _BLOCKS - 1).astype(np.int64)
+    return blocks
 
 
 def _camera_names(path: Path) -> list[str]:

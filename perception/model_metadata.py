@@ -4,13 +4,49 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.errors import BadInput
 
-CLASSES, LAYOUT = "eyehand.classes", "eyehand.layout"
-_ONLY = {"eyehand.letterbox": "center-114", "eyehand.color_order": "RGB", "eyehand.scale": "1/255"}
+CLASSES = "eyehand.classes"
+_ALLOWED = {
+    "letterbox": ("center-114", "stretch"),
+    "color_order": ("RGB", "BGR"),
+    "scale": ("1/255", "1", "baked"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What becomes of an image before the network sees it.
+
+    Attributes:
+        letterbox: `center-114` keeps the aspect and pads with grey, `stretch` does not.
+        color_order: Of the network's channels.
+        scale: What a pixel is multiplied by; `baked` where the graph takes uint8 images and does all of it.
+        mean: Subtracted after scaling, one number for each channel.
+        std: Divided by then.
+    """
+
+    letterbox: str = "center-114"
+    color_order: str = "RGB"
+    scale: str = "1/255"
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    @property
+    def gain(self) -> tuple[float, float, float]:
+        """What each channel of a pixel is multiplied by."""
+        unit = 1.0 / 255.0 if self.scale == "1/255" else 1.0
+        return unit / self.std[0], unit / self.std[1], unit / self.std[2]
+
+    @property
+    def bias(self) -> tuple[float, float, float]:
+        """What is added to each channel then."""
+        return -self.mean[0] / self.std[0], -self.mean[1] / self.std[1], -self.mean[2] / self.std[2]
 
 
 def class_names(metadata: Mapping[str, str]) -> tuple[str, ...]:
@@ -45,26 +81,64 @@ def class_names(metadata: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check_preprocessing(metadata: Mapping[str, str], shape: tuple[int, ...]) -> None:
-    """Refuse a model that declares another preprocessing, or another input size than it has.
+def preprocessing(metadata: Mapping[str, str], stretched: bool = False) -> Preprocessing:
+    """What a model declares of its preprocessing.
 
     Args:
-        metadata: Of the model: `eyehand.input` such as 1x3x256x320, `imgsz` of ultralytics, and the fixed keys.
-        shape: Of the model's input tensor, (1, 3, height, width).
+        metadata: Of the model: `eyehand.letterbox`, `eyehand.color_order`, `eyehand.scale`, and `eyehand.mean` and
+            `eyehand.std` as JSON lists.
+        stretched: The letterbox rule where none is declared: stretching, as RT-DETR's framework does.
+
+    Raises:
+        BadInput: If a key has a value that is not supported, naming it and those that are.
+    """
+    defaults = Preprocessing(letterbox="stretch" if stretched else "center-114")
+    said = {}
+    for name, allowed in _ALLOWED.items():
+        said[name] = metadata.get(f"eyehand.{name}", getattr(defaults, name))
+        if said[name] not in allowed:
+            raise BadInput(
+                f"the model declares eyehand.{name} = {said[name]!r}: supported is {' or '.join(map(repr, allowed))}"
+            )
+    return Preprocessing(
+        **said, mean=_channels(metadata, "mean", defaults.mean), std=_channels(metadata, "std", defaults.std)
+    )
+
+
+def check_input_size(metadata: Mapping[str, str], shape: tuple[int, ...], height_width: tuple[int, int]) -> None:
+    """Refuse a model that declares another input size than it has.
+
+    Args:
+        metadata: Of the model: `eyehand.input` such as 1x3x256x320, `imgsz` of ultralytics.
+        shape: Of the model's input tensor.
+        height_width: Height and width in it.
 
     Raises:
         BadInput: If a key says otherwise, naming both.
     """
-    for key, only in _ONLY.items():
-        if metadata.get(key, only) != only:
-            raise BadInput(f"the model declares {key} = {metadata[key]!r}: supported is {only!r}")
     size = "x".join(map(str, shape))
     if metadata.get("eyehand.input", size) != size:
         raise BadInput(f"the model declares eyehand.input = {metadata['eyehand.input']!r} and has the input {size}")
     if "imgsz" in metadata:
         imgsz = _parse("imgsz", metadata["imgsz"])
-        if imgsz not in (shape[2], list(shape[2:])) or (isinstance(imgsz, int) and shape[2] != shape[3]):
+        height, width = height_width
+        if imgsz not in (height, [height, width]) or (isinstance(imgsz, int) and height != width):
             raise BadInput(f"the model declares imgsz = {imgsz} (height, width) and has the input {size}")
+
+
+def _channels(
+    metadata: Mapping[str, str], name: str, default: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    if f"eyehand.{name}" not in metadata:
+        return default
+    values = _parse(f"eyehand.{name}", metadata[f"eyehand.{name}"])
+    try:
+        first, second, third = (float(value) for value in values)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"metadata eyehand.{name} = {values!r}: expected three numbers, one for each channel") from error
+    if not all(map(math.isfinite, (first, second, third))) or (name == "std" and min(first, second, third) <= 0.0):
+        raise BadInput(f"metadata eyehand.{name} = {values!r}: expected finite numbers, of std greater than 0")
+    return first, second, third
 
 
 def _parse(key: str, text: str) -> Any:
