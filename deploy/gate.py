@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deploy.timing import Timing
+
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
@@ -70,20 +72,28 @@ def judge(reference: Accuracy, candidate: Accuracy, limits: Limits | None = None
     return Verdict(not reasons, tuple(reasons))
 
 
-def judge_speed(name: str, p99_ms: float, other: str, other_p99_ms: float) -> Verdict:
+def judge_speed(name: str, timing: Timing, other: str, other_timing: Timing, noise: float = 0.0) -> Verdict:
     """Whether an artifact is faster than the next more precise one on this machine; if not, that one is to be shipped.
+
+    The 99th percentiles decide; where they differ by less than they differ from themselves on a busy machine, the
+    medians do.
 
     Args:
         name: Precision of the artifact.
-        p99_ms: Its latency [ms].
+        timing: Its latency.
         other: Precision of the next more precise one.
-        other_p99_ms: Its latency, measured in turns with the first [ms].
+        other_timing: Its latency, measured in turns with the first.
+        noise: How far a 99th percentile was from itself meanwhile, relative (`deploy.timing.p99_spread`).
     """
-    if p99_ms < other_p99_ms:
+    if abs(timing.p99_ms - other_timing.p99_ms) <= noise * min(timing.p99_ms, other_timing.p99_ms):
+        figure, here, there = "p50", timing.p50_ms, other_timing.p50_ms
+        because = f", p99 differs from itself by {noise:.0%} here"
+    else:
+        figure, here, there, because = "p99", timing.p99_ms, other_timing.p99_ms, ""
+    if here < there:
         return Verdict(True)
-    return Verdict(
-        False, (f"{name} is not faster than {other} here (p99 {p99_ms:.2f} ms, {other_p99_ms:.2f} ms): ship {other}",)
-    )
+    reason = f"{name} is not faster than {other} here ({figure} {here:.2f} ms, {there:.2f} ms{because}): ship {other}"
+    return Verdict(False, (reason,))
 
 
 def _within(before: float, after: float, limit: float) -> bool:

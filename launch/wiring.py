@@ -8,15 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from deploy.backend import Backend
 from deploy.errors import BadInput
-from deploy.model_store import ModelStore
 from geometry import Pose
 from launch import plugins
 from launch.config import Config
 from launch.config.rig import ArmConfig, CameraConfig
-from launch.config.tree import GovernorConfig
+from launch.config.tree import DetectorConfig, FallbackEngineConfig, GovernorConfig
 from launch.control_path import ControlPath
+from launch.engines import load_detector, resolve_engines
 from launch.graph import Graph, LocateStage, Mount, PlanStage
 from perception.detector import Detector
 from perception.localize import LocalizeParameters
@@ -28,20 +27,14 @@ from tracking import BaseFrameTracker, TrackerParameters
 
 
 def resolve(config: Config) -> Config:
-    """Replace what is chosen automatically (threads, model file) by what was chosen, and check what can be checked.
+    """Replace what is chosen automatically (threads, engine, artifact) by what was chosen; check what can be checked.
 
     Raises:
         BadInput: If the model is not there or a pose of the task is out of reach.
     """
-    model = ModelStore().find(config.detector.model)
-    threads = config.detector.threads
-    if threads == "auto":
-        threads = min(2, os.cpu_count() or 1)
-    fallback = config.detector.fallback
-    if fallback is not None:
-        fallback = fallback.model_copy(update={"sha256": ModelStore().find(fallback.model).sha256})
-    chosen = config.detector.model_copy(update={"threads": threads, "sha256": model.sha256, "fallback": fallback})
-    config = config.model_copy(update={"detector": chosen})
+    asked = config.detector.threads
+    threads = min(2, os.cpu_count() or 1) if asked == "auto" else asked
+    config = config.model_copy(update={"detector": resolve_engines(config.detector, threads)})
     if config.rig.arm is not None:
         _check_reach(config, config.rig.arm)
     return config
@@ -56,10 +49,10 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None, *
         open_loop: The arm does not do what it is sent: the governor does not hold that against it.
     """
     cameras = tuple(config.rig.cameras if cameras is None else cameras)
-    detector, fingerprint = build_detector(config, config.detector.model)
+    detector, fingerprint = build_detector(config, config.detector)
     fallback, fingerprints = None, [fingerprint]
     if config.detector.fallback is not None:
-        fallback, fingerprint = build_detector(config, config.detector.fallback.model)
+        fallback, fingerprint = build_detector(config, config.detector.fallback)
         fingerprints.append(fingerprint)
         if fallback.class_names != detector.class_names:
             raise BadInput(
@@ -83,26 +76,19 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None, *
     return Graph([camera.name for camera in cameras], detector, locate, tracker, plan, control, fingerprints, fallback)
 
 
-def build_detector(config: Config, name: str) -> tuple[Detector, str]:
-    """Load a model of the detector on its engine, and prove it with one inference.
+def build_detector(config: Config, used: DetectorConfig | FallbackEngineConfig) -> tuple[Detector, str]:
+    """Load the detector's artifact or its fallback's on the engine, and prove it with one inference.
 
     Returns:
         The detector, and its engine's fingerprint.
     """
     chosen = config.detector
-    model = ModelStore().find(name)
-    backend: Backend = plugins.build(
-        "backends",
-        chosen.backend,
-        "detector",
-        path=model.onnx_path,
+    return load_detector(
+        used.model, backend=chosen.backend, precision=chosen.precision, file=used.file, type_name=chosen.type,
         threads=chosen.threads if chosen.threads != "auto" else 1,
-    )
-    detector: Detector = plugins.build(
-        "detectors", chosen.type, "detector",
-        backend=backend, confidence=chosen.confidence, iou=chosen.iou, max_detections=chosen.max_detections,
+        confidence=chosen.confidence, iou=chosen.iou, max_detections=chosen.max_detections,
+        class_agnostic=chosen.class_agnostic,
     )  # fmt: skip
-    return detector, backend.fingerprint
 
 
 def build_policy(config: Config) -> Policy:

@@ -42,7 +42,7 @@ class InputPort:
         if images != (preprocessing.scale == BAKED) or (images and preprocessing.color_order != "BGR"):
             raise BadInput(
                 f"input {inputs[0]} of a model that declares eyehand.scale = {preprocessing.scale!r} and "
-                f"eyehand.color_order = {preprocessing.color_order!r}: uint8 images, BGR and 'baked' go together; export "
+                f"eyehand.color_order = {preprocessing.color_order!r}: uint8, BGR and 'baked' go together; export "
                 "it with --bake-preprocessing"
             )
         self.name = inputs[0].name

@@ -18,6 +18,8 @@ def execute(options: argparse.Namespace) -> int:
     from launch.wiring import resolve
 
     config = resolve(config)
+    if config.detector.why is not None:
+        progress(f"detector: {config.detector.why}")
     check(config)
     run_dir = new_run_dir(options.out, config.name)
     if config.clock == "wall":

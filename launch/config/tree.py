@@ -17,21 +17,29 @@ class FallbackEngineConfig(Section):
     """The smaller engine that takes over when the detector breaks its budget; loaded and warmed at the start."""
 
     model: str
-    sha256: str | None = Field(default=None, description="written on resolving: the model file that the run used")
+    file: str | None = Field(default=None, description="written on resolving: the artifact that the run used")
+    sha256: str | None = Field(default=None, description="written on resolving: the artifact that the run used")
 
 
 class DetectorConfig(Section):
-    """The detector: its model in the store, its engine and its thresholds."""
+    """The detector: its model in the store, its engine and its thresholds.
 
-    type: str = "yolo"
+    With `backend: auto` or `precision: auto` what this machine has is measured, and the fastest is taken.
+    """
+
+    type: str = "network"
     model: str = "tabletop-yolov8n"
     backend: str = "onnxruntime"
+    precision: Literal["fp32", "fp16", "int8", "auto"] = "fp32"
     threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.35
     iou: Annotated[float, Field(ge=0, le=1)] = 0.5
+    class_agnostic: bool = False
     max_detections: Annotated[int, Field(ge=1, le=1000)] = 50
     fallback: FallbackEngineConfig | None = None
-    sha256: str | None = Field(default=None, description="written on resolving: the model file that the run used")
+    file: str | None = Field(default=None, description="written on resolving: the artifact that the run used")
+    sha256: str | None = Field(default=None, description="written on resolving: the artifact that the run used")
+    why: str | None = Field(default=None, description="written on resolving: why backend and precision were chosen")
 
 
 class LocalizeConfig(Section):

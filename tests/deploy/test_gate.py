@@ -7,6 +7,7 @@ import math
 import pytest
 
 from deploy.gate import Accuracy, Limits, judge, judge_speed
+from deploy.timing import Timing
 
 REFERENCE = Accuracy(0.90, {"red_cube": 0.95, "distractor": 0.85}, 300, "frames")
 
@@ -47,9 +48,19 @@ def test_figures_of_other_frames_cannot_be_compared() -> None:
         judge(REFERENCE, accuracy(0.90, frames="others"))
 
 
+def timing(p50_ms: float, p99_ms: float) -> Timing:
+    return Timing(200, p50_ms, p99_ms, p50_ms, p50_ms)
+
+
 def test_what_is_not_faster_is_not_shipped() -> None:
-    assert judge_speed("int8", 4.0, "fp16", 5.0).ok
-    slow = judge_speed("int8", 5.1, "fp16", 5.0)
+    assert judge_speed("int8", timing(3.9, 4.0), "fp16", timing(3.0, 5.0)).ok
+    slow = judge_speed("int8", timing(1.0, 5.1), "fp16", timing(4.0, 5.0))
     assert not slow.ok
-    assert "ship fp16" in str(slow)
-    assert "p99 5.10 ms, 5.00 ms" in str(slow)
+    assert str(slow) == "int8 is not faster than fp16 here (p99 5.10 ms, 5.00 ms): ship fp16"
+
+
+def test_on_a_busy_machine_the_medians_decide() -> None:
+    assert judge_speed("int8", timing(1.0, 5.1), "fp16", timing(4.0, 5.0), noise=0.3).ok
+    slow = judge_speed("int8", timing(4.1, 4.9), "fp16", timing(4.0, 5.0), noise=0.3)
+    assert "p50 4.10 ms, 4.00 ms, p99 differs from itself by 30% here" in str(slow)
+    assert judge_speed("int8", timing(4.1, 2.0), "fp16", timing(4.0, 5.0), noise=0.3).ok, "beyond the noise"

@@ -1,0 +1,157 @@
+"""The detector's engine: which artifact of its model runs on which backend, as configured or as measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from deploy.artifacts import artifact_for
+from deploy.backend import Backend
+from deploy.errors import BadInput, EyehandError
+from deploy.model_store import MODEL_FILE, Model, ModelStore
+from deploy.passport import Passport
+from deploy.selection import choose
+from launch import plugins
+from launch.config.tree import DetectorConfig, FallbackEngineConfig
+from perception.detector import Detector
+
+AUTO = "auto"
+
+
+def resolve_engines(detector: DetectorConfig, threads: int) -> DetectorConfig:
+    """Replace what is chosen automatically by what was chosen, and note which files run.
+
+    Args:
+        detector: As configured.
+        threads: Threads of the engine.
+
+    Raises:
+        BadInput: If a model or an artifact is not there, or its passport does not match.
+        Missing: If no engine runs it on this machine.
+    """
+    model = ModelStore().find(detector.model)
+    backend, precision, why = detector.backend, detector.precision, None
+    if AUTO in (backend, precision):
+        names = plugins.names("backends") if backend == AUTO else [backend]
+        choice = choose(_artifacts(model), {name: _factory(name) for name in names}, threads, precision=precision)
+        backend, why = choice.backend, choice.why
+        file = choice.file
+    else:
+        file = _file(model, backend, precision)
+    path, passport = _artifact(model, file)
+    if why is None and path.name == detector.file:  # resolved before: a recording says why
+        why = detector.why
+    fallback = detector.fallback
+    if fallback is not None:
+        fallback = _resolve_fallback(fallback, backend, passport.precision if passport is not None else "fp32")
+    return detector.model_copy(
+        update={
+            "backend": backend, "precision": _asked(model, path, passport), "threads": threads, "why": why,
+            "file": path.name, "sha256": _sha256(model, path, passport), "fallback": fallback,
+        }
+    )  # fmt: skip
+
+
+def load_detector(
+    model_name: str | Path,
+    *,
+    backend: str = "onnxruntime",
+    precision: str = "fp32",
+    file: str | None = None,
+    threads: int = 1,
+    type_name: str = "network",
+    **thresholds: Any,
+) -> tuple[Detector, str]:
+    """Load an artifact of a model on an engine, prove it with one inference, and hold its passport against it.
+
+    Args:
+        model_name: Name in the store, or path of an .onnx file.
+        backend: Registered name of the engine.
+        precision: `fp32`, `fp16` or `int8`; the artifact of that precision that suits the engine.
+        file: Name of the artifact's file, instead.
+        threads: Threads of the engine.
+        type_name: Registered name of the detector.
+        thresholds: `confidence`, `iou`, `max_detections`, `class_agnostic` of the detector.
+
+    Returns:
+        The detector, and its engine's fingerprint.
+
+    Raises:
+        BadInput: If there is no such artifact, or it is not what its passport says.
+        Missing: If the engine is not installed.
+    """
+    model = ModelStore().find(model_name)
+    path, passport = _artifact(model, file or _file(model, backend, precision))
+    engine: Backend = _factory(backend)(path, threads)
+    _check(engine, passport)
+    detector: Detector = plugins.build("detectors", type_name, "detector", backend=engine, **thresholds)
+    return detector, engine.fingerprint
+
+
+def _resolve_fallback(fallback: FallbackEngineConfig, backend: str, precision: str) -> FallbackEngineConfig:
+    """The fallback runs on the same engine, in the same precision where it has such an artifact."""
+    model = ModelStore().find(fallback.model)
+    here = [file for file in artifact_for(backend, precision.split("-")[0]) if file in _artifacts(model)]
+    path, passport = _artifact(model, here[0] if here else _file(model, backend, "fp32"))
+    return fallback.model_copy(update={"file": path.name, "sha256": _sha256(model, path, passport)})
+
+
+def _artifacts(model: Model) -> dict[str, Path]:
+    return {MODEL_FILE: model.onnx_path, **model.artifacts}
+
+
+def _file(model: Model, backend: str, precision: str) -> str:
+    """The best file of a precision for an engine.
+
+    Raises:
+        BadInput: If the model has none.
+    """
+    wanted = artifact_for(backend, precision)
+    if not wanted:
+        raise BadInput(f"detector.precision: {precision} has no artifact that {backend} runs; choose another, or auto")
+    there = _artifacts(model)
+    for file in wanted:
+        if file in there:
+            return file
+    return model.artifact(wanted[0])[0].name  # which is not there, and says how to make it
+
+
+def _artifact(model: Model, file: str) -> tuple[Path, Passport | None]:
+    return model.artifact(model.onnx_path.name if file == MODEL_FILE else file)
+
+
+def _asked(model: Model, path: Path, passport: Passport | None) -> str:
+    """What a file is called in the configuration: its precision without the style of the integers."""
+    return "fp32" if passport is None or path == model.onnx_path else passport.precision.split("-")[0]
+
+
+def _sha256(model: Model, path: Path, passport: Passport | None) -> str:
+    return model.sha256 if passport is None or path == model.onnx_path else passport.sha256
+
+
+def _check(engine: Backend, passport: Passport | None) -> None:
+    if passport is None:
+        return
+    try:
+        passport.check_metadata(engine.metadata)
+        shape = "x".join(map(str, engine.io_spec.inputs[0].shape))
+        if shape != passport.input:
+            raise BadInput(
+                f"the passport of {passport.name} ({passport.precision}) says input {passport.input} and the model has "
+                f"{shape}: make the artifact again"
+            )
+    except EyehandError:
+        engine.close()
+        raise
+
+
+def _factory(backend: str) -> Callable[[Path, int], Backend]:
+    return partial(_open, backend)
+
+
+def _open(backend: str, path: Path, threads: int) -> Backend:
+    options: Mapping[str, Any] = {"path": path, "threads": threads}
+    engine: Backend = plugins.build("backends", backend, "detector", **options)
+    return engine

@@ -1,0 +1,284 @@
+"""The steps from a float detector to installed artifacts."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deploy.errors import BadInput, Missing, require
+from deploy.gate import Accuracy, Limits, judge
+from deploy.model_store import Model, ModelStore
+from deploy.passport import Calibration as CalibrationRecord
+from deploy.quantize import calibrate, graph, half, lint, qdq, recipe
+from launch.quantizing import install
+from launch.quantizing.candidates import ENGINE, PRECISIONS, STYLE, Candidate
+from launch.quantizing.judges import Judges, from_bags, from_data
+from launch.quantizing.speed import judge_speeds
+from perception.calibration import FrameRef, image_digest, images, split, survey
+from perception.detector import NetworkDetector
+from perception.evaluation import Parity, compare
+
+Progress = Callable[[str], None]
+RANKED_ON = 8  # frames
+CONFIDENT = 0.25  # of the boxes that are compared one by one
+NEAR_ZERO, OVERLAP, MOST = 0.001, 0.6, 300
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to make, out of what.
+
+    Attributes:
+        model: Name in the store, or an .onnx file.
+        bags: Recordings to calibrate on.
+        data: Labelled pictures to judge on; None judges on frames of the bags that are held out.
+        split: Part of those.
+        frames: Frames to calibrate on.
+        eval_frames: Frames to judge on.
+        methods: Calibration methods to try.
+        precisions: Artifacts to make.
+        out: Folder to install them in; None is the model's own, or the user's for a packaged model.
+        sensitivity: Rank the layers, also where accuracy does not ask for it.
+        everything: Quantize head and decoding too.
+        threads: Threads of the engines.
+    """
+
+    model: str
+    bags: tuple[Path, ...]
+    data: str | None = None
+    split: str = "val"
+    frames: int = 400
+    eval_frames: int = 300
+    methods: tuple[calibrate.Method, ...] = calibrate.METHODS
+    precisions: tuple[str, ...] = PRECISIONS
+    out: Path | None = None
+    sensitivity: bool = False
+    everything: bool = False
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for precision in self.precisions:
+            if precision not in PRECISIONS:
+                raise BadInput(f"--precision {precision}: expected some of {', '.join(PRECISIONS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        model: The float model.
+        out: Folder of the artifacts.
+        reference: Accuracy of the float model.
+        labels: Who labelled what was judged on.
+        calibration: What was calibrated on.
+        seen: Frames in the recordings.
+        distinct: Of these, those that differ.
+        candidates: The artifacts.
+        ranking: Layers with the power of their noise, worst first; empty if nobody asked.
+        passed: Whether all artifacts passed the gate on accuracy; if not, nothing was installed.
+    """
+
+    model: Model
+    out: Path
+    reference: Accuracy
+    labels: str
+    calibration: CalibrationRecord
+    seen: int
+    distinct: int
+    candidates: tuple[Candidate, ...]
+    ranking: tuple[tuple[str, float], ...]
+    passed: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "model": self.model.name,
+            "out": str(self.out),
+            "passed": self.passed,
+            "reference": {"map50_95": self.reference.map50_95, "per_class": dict(self.reference.per_class)},
+            "evaluation": {
+                "frames": self.reference.frames, "sha256": self.reference.frames_sha256, "labels": self.labels,
+            },
+            "calibration": {
+                **self.calibration.model_dump(mode="json", exclude={"tried", "method"}),
+                "seen": self.seen, "distinct": self.distinct,
+            },
+            "artifacts": [candidate.to_dict(self.reference) for candidate in self.candidates],
+            "sensitivity": [{"node": node, "noise": noise} for node, noise in self.ranking],
+        }  # fmt: skip
+
+
+def quantize_detector(order: Order, progress: Progress) -> Outcome:
+    """Make the artifacts, judge them, and install those that are good enough and worth it.
+
+    Raises:
+        BadInput: If model, recordings or labelled pictures cannot be used.
+        Missing: If a package is not installed.
+    """
+    for module in ("onnx", "onnxruntime"):
+        require(module, "quantize" if module == "onnx" else "cpu")
+    require("pycocotools.cocoeval", "eval")
+    model = ModelStore().find(order.model)
+    out = install.folder(model, order.out)
+    reference = _detector("onnxruntime", model.onnx_path, order.threads, NEAR_ZERO)
+    judges, refs, seen, distinct = _frames(order, reference, progress)
+    accuracy = judges.accuracy(reference)
+    progress(f"the float model has mAP50-95 {accuracy.map50_95:.4f} on {accuracy.frames} frames ({judges.labels})")
+    limits = Limits()
+    with tempfile.TemporaryDirectory(prefix="eyehand-") as scratch:
+        bench = _Workbench(
+            order, model, reference, judges, accuracy.map50_95 - limits.map_drop, Path(scratch), progress
+        )
+        bench.calibrate(refs)
+        candidates = [bench.make(precision) for precision in order.precisions]
+        for candidate in candidates:
+            candidate.verdict = judge(accuracy, candidate.accuracy, limits)
+            candidate.reason = str(candidate.verdict) if not candidate.verdict.ok else "; ".join(candidate.lint)
+            candidate.ship = not candidate.reason
+        passed = all(candidate.verdict.ok for candidate in candidates)
+        if passed:
+            judge_speeds(candidates, model.onnx_path, order.threads, progress)
+            for candidate in candidates:
+                candidate.parity = bench.parity(candidate)
+        else:
+            for candidate in candidates:
+                candidate.ship, candidate.reason = False, candidate.reason or "another artifact did not pass the gate"
+        record = bench.record(refs)
+        ranking = bench.ranking() if order.sensitivity else ()
+        if passed:
+            install.install(model, out, candidates, record, accuracy, judges.labels)
+    return Outcome(model, out, accuracy, judges.labels, record, seen, distinct, tuple(candidates), ranking, passed)
+
+
+def _frames(
+    order: Order, reference: NetworkDetector, progress: Progress
+) -> tuple[Judges, tuple[FrameRef, ...], int, int]:
+    """What to judge on, what to calibrate on, and how many frames there were, all and distinct."""
+    judges = None
+    exclude: frozenset[str] = frozenset()
+    if order.data is not None:
+        judges = from_data(order.data, order.split, order.eval_frames)
+        exclude = frozenset(image_digest(picture) for picture in judges.pictures())
+    found = survey(order.bags, exclude)
+    chosen = split(found, order.frames, 0 if judges is not None else order.eval_frames)
+    if judges is None:
+        if not chosen.held_out:
+            raise BadInput(
+                f"{', '.join(map(str, order.bags))}: {len(found.refs)} distinct frames leave none to judge on: give "
+                "labelled pictures with --data, or record more"
+            )
+        judges = from_bags(order.bags, chosen.held_out, reference)
+    progress(
+        f"{found.seen} frames in the recordings, {len(found.refs)} distinct: calibrating on {len(chosen.calibration)}"
+    )
+    return judges, chosen.calibration, found.seen, len(found.refs)
+
+
+class _Workbench:
+    """Makes artifacts of one model from one calibration."""
+
+    def __init__(
+        self, order: Order, model: Model, reference: NetworkDetector, judges: Judges, least: float, scratch: Path,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        self._order, self._model, self._judges = order, model, judges
+        self._reference, self._least, self._scratch, self._progress = reference, least, scratch, progress
+        self._source = graph.load(model.onnx_path)
+        self._digest = hashlib.sha256()
+        self._ranked: list[dict[str, np.ndarray]] = []
+        self._found: dict[str, recipe.Result] = {}
+
+    def calibrate(self, refs: Sequence[FrameRef]) -> None:
+        """Count the values of all tensors on the frames, as the production preprocessor gives them."""
+        self._calibration = calibrate.collect(self._model.onnx_path, self._feeds(refs), self._order.threads)
+
+    def make(self, precision: str) -> Candidate:
+        """Make one artifact and measure how good it is."""
+        path = self._scratch / f"model.{precision}.onnx"
+        engine = _available(ENGINE[precision])
+        style: qdq.Style | None = STYLE.get(precision)  # type: ignore[assignment]
+        candidate = Candidate(precision, path, engine, Accuracy(0.0, {}, 0, ""))
+        if style is None:
+            made = half.to_fp16(self._source)
+        else:
+            result = self._search(style)
+            if precision.endswith("fp16"):
+                made = half.quantize_s8_fp16(self._source, result.ranges, result.float_nodes)
+            elif self._order.everything:
+                made = qdq.quantize(self._source, result.ranges, style, everything=True)
+            else:
+                made = result.model
+            candidate.method, candidate.float_nodes = result.method, tuple(sorted(result.float_nodes))
+            candidate.restored = result.restored
+            candidate.tried = {trial.method: trial.map50_95 for trial in result.trials if not trial.restored}
+            if style == "s8" and not self._order.everything:
+                candidate.lint = tuple(map(str, lint.lint(made)))
+        graph.save(made, path)
+        candidate.accuracy = self._accuracy(engine, path)
+        self._progress(f"{precision}: mAP50-95 {candidate.accuracy.map50_95:.4f} on {engine}")
+        return candidate
+
+    def parity(self, candidate: Candidate) -> Parity:
+        """The boxes of an artifact against those of the float model."""
+        engines = (("onnxruntime", self._model.onnx_path), (candidate.engine, candidate.path))
+        before, after = (_detector(engine, path, self._order.threads, CONFIDENT) for engine, path in engines)
+        return compare(before, after, self._judges.pictures())
+
+    def record(self, refs: Sequence[FrameRef]) -> CalibrationRecord:
+        """What was calibrated on, for the passports; the method is the candidate's."""
+        sources = tuple(sorted({f"{ref.bag.name}/{ref.camera}" for ref in refs}))
+        return CalibrationRecord(method="", frames=len(refs), sha256=self._digest.hexdigest(), sources=sources)
+
+    def ranking(self) -> tuple[tuple[str, float], ...]:
+        """The layers by what each alone in 8 bits does, worst first."""
+        from deploy.quantize.sensitivity import rank_layers
+
+        result = next(iter(self._found.values()), None) or self._search("s8")
+        ranked = result.ranking or rank_layers(self._source, result.ranges, result.style, self._ranked)
+        return tuple((entry.node, entry.noise) for entry in ranked)
+
+    def _search(self, style: qdq.Style) -> recipe.Result:
+        if style not in self._found:
+            engine = _available(ENGINE[f"int8-{style}"])
+            methods = self._order.methods[:1] if self._order.everything else self._order.methods
+            self._found[style] = recipe.search(
+                self._model.onnx_path, self._calibration, lambda path: self._accuracy(engine, path), style, methods,
+                None if self._order.everything else self._least, self._ranked,
+            )  # fmt: skip
+        return self._found[style]
+
+    def _accuracy(self, engine: str, path: Path) -> Accuracy:
+        return self._judges.accuracy(_detector(engine, path, self._order.threads, NEAR_ZERO))
+
+    def _feeds(self, refs: Sequence[FrameRef]) -> Iterator[dict[str, np.ndarray]]:
+        name = self._source.graph.input[0].name
+        for number, (_, image) in enumerate(images(refs)):
+            tensor = self._reference.preprocess(image)
+            self._digest.update(tensor.tobytes())
+            feed = {name: tensor.copy()}
+            if number % max(1, len(refs) // RANKED_ON) == 0 and len(self._ranked) < RANKED_ON:
+                self._ranked.append(feed)
+            yield feed
+
+
+def _detector(engine: str, path: Path, threads: int, confidence: float) -> NetworkDetector:
+    from launch import plugins
+
+    backend = plugins.build("backends", engine, "--backend", path=path, threads=threads)
+    return NetworkDetector(backend, confidence, OVERLAP, MOST)
+
+
+def _available(engine: str) -> str:
+    """The engine, or ONNX Runtime where it is not installed: 8 bits are 8 bits, only their speed differs."""
+    try:
+        require(engine, engine)
+    except Missing:
+        return "onnxruntime"
+    return engine

@@ -1,0 +1,120 @@
+"""Artifacts and their passports, put where the store finds them: all of them whole, or none."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.errors import BadInput
+from deploy.gate import Accuracy
+from deploy.model_store import Model, default_search
+from deploy.passport import Calibration, Latency, Passport, file_sha256, passport_path
+from deploy.timing import Timing
+from launch.machine import machine_facts
+from launch.quantizing.candidates import Candidate
+
+_MAKERS = ("eyehand", "onnx", "onnxruntime", "openvino")
+
+
+def folder(model: Model, out: Path | None) -> Path:
+    """Where artifacts go: what was asked for, else beside the model; of a packaged model into the user's folder.
+
+    Raises:
+        BadInput: If the model is not one of the store: a name and a passport belong to an artifact.
+    """
+    if model.passport is None:
+        raise BadInput(
+            f"{model.onnx_path} has no passport, which says what its tensors mean: make a model "
+            "folder with eyehand export detector"
+        )
+    if out is not None:
+        if out.exists() and not out.is_dir():
+            raise BadInput(f"--out {out} is a file: name a folder")
+        return out
+    *_, user, packaged = default_search()
+    return user / model.name if model.path.parent.resolve() == packaged.resolve() else model.path
+
+
+def install(
+    model: Model, out: Path, candidates: Sequence[Candidate], calibration: Calibration, reference: Accuracy, labels: str
+) -> None:
+    """Write files and passports; an older artifact that is not to be shipped any more is taken away."""
+    assert model.passport is not None
+    out.mkdir(parents=True, exist_ok=True)
+    for candidate in candidates:
+        target = out / candidate.file
+        if not candidate.ship:
+            if target.resolve() != model.onnx_path.resolve():
+                target.unlink(missing_ok=True)
+                passport_path(target).unlink(missing_ok=True)
+            continue
+        part = target.with_name(target.name + ".part")
+        shutil.copyfile(candidate.path, part)
+        passport = _passport(model, model.passport, candidate, calibration, reference, labels, part)
+        passport_path(target).unlink(missing_ok=True)  # never an artifact with the passport of another
+        part.replace(target)
+        passport.write(passport_path(target))
+
+
+def _passport(
+    model: Model, source: Passport, candidate: Candidate, calibration: Calibration, reference: Accuracy, labels: str,
+    file: Path,
+) -> Passport:  # fmt: skip
+    quantized = candidate.method is not None
+    parity = candidate.parity.to_dict() if candidate.parity is not None else {}
+    after = candidate.accuracy
+    return source.model_copy(
+        update={
+            "name": model.name,
+            "status": "final",
+            "precision": candidate.precision,
+            "sha256": file_sha256(file),
+            "size_bytes": file.stat().st_size,
+            "source": {"name": model.onnx_path.name, "sha256": model.sha256},
+            "made_by": _versions(),
+            "calibration": calibration.model_copy(
+                update={"method": candidate.method, "tried": dict(candidate.tried)}
+            ) if quantized else None,
+            "float_nodes": tuple(candidate.float_nodes),
+            "parity": {
+                **parity,
+                "reference_sha256": model.sha256,
+                "engine": candidate.engine,
+                "labels": labels,
+                "frames_sha256": reference.frames_sha256,
+                "map50_95": after.map50_95,
+                "reference_map50_95": reference.map50_95,
+                "class_delta": {name: after.per_class.get(name, 0.0) - ap for name, ap in reference.per_class.items()},
+            },
+            "latency": _latencies(candidate),
+            "speed": candidate.speed,
+            "metrics": {},
+        }
+    )  # fmt: skip
+
+
+def _latencies(candidate: Candidate) -> tuple[Latency, ...]:
+    machine = str(machine_facts().get("cpu", "unknown"))
+    pairs: list[tuple[Timing | None, str]] = [
+        (candidate.timing, "in turns with fp32"), (candidate.float_timing, "fp32, in turns with the artifact"),
+    ]  # fmt: skip
+    return tuple(
+        Latency(
+            backend=candidate.engine, machine=machine, n=timing.n, p50_ms=round(timing.p50_ms, 3),
+            p99_ms=round(timing.p99_ms, 3), conditions=conditions,
+        )
+        for timing, conditions in pairs
+        if timing is not None
+    )  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _MAKERS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
