@@ -36,7 +36,7 @@ def test_packaged_configurations_pass(name: str) -> None:
     ("assignments", "message"),
     [
         (["policy.type=nosuch"], "policy.type: policy 'nosuch' is not registered; installed: expert"),
-        (["detector.type=nosuch"], "detector.type: detector 'nosuch' is not registered; installed: yolo"),
+        (["detector.type=nosuch"], "detector.type: detector 'nosuch' is not registered; installed: network, yolo"),
         (["detector.backend=nosuch"], "detector.backend: backend 'nosuch' is not registered; installed: onnxruntime"),
         (["rig.arm.type=nosuch"], "rig.arm.type: arm 'nosuch' is not registered; installed: sim"),
         (["rig.arm.type=nosuch", "rig.cameras.0.source.type=odd"], r"rig.cameras.0.source.type: source 'odd' is not"),
