@@ -27,7 +27,7 @@ def cannot(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def unpacked(*requirements: str) -> Path:
+def unpacked(*requirements: str, size_mb: int = 0) -> Path:
     """Folder with the named packages of PyPI, without what they depend on.
 
     They are downloaded once for each Python, into `$XDG_CACHE_HOME/eyehand/contract`, and are no part of the
@@ -35,6 +35,7 @@ def unpacked(*requirements: str) -> Path:
 
     Args:
         requirements: Exact versions, such as `tensorrt-cu12-bindings==10.3.0`.
+        size_mb: What a first time would download, if that is more than a test may take unasked [MB].
     """
     if sys.platform != "linux" or platform.machine() != "x86_64":
         cannot(f"{requirements[0]} is looked at on Linux on x86-64, this is {sys.platform} on {platform.machine()}")
@@ -43,6 +44,8 @@ def unpacked(*requirements: str) -> Path:
     folder = home / f"cp{sys.version_info.major}{sys.version_info.minor}" / name
     if folder.is_dir():
         return folder
+    if size_mb and not os.environ.get(REQUIRE):
+        pytest.skip(f"it would download {size_mb} MB: set {REQUIRE}=1")
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:

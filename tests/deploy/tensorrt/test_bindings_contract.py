@@ -101,7 +101,7 @@ def leaves(paths: set[str]) -> set[str]:
 
 
 def listed() -> set[str]:
-    return {*api.RUN, *api.BUILD, *api.WHERE_AVAILABLE, *api.CUDA}
+    return {*api.RUN, *api.BUILD, *api.CUDA}
 
 
 def misfits(calls: set[Call], offered: dict[str, Any]) -> list[str]:
@@ -129,7 +129,7 @@ def fits(call: Call, arguments: list[str]) -> bool:
 @pytest.mark.parametrize("version", TENSORRT)
 def test_each_version_has_every_name(version: str) -> None:
     offered = tensorrt(version)
-    wanted = {*api.RUN, *api.BUILD, *api.WHERE_AVAILABLE}
+    wanted = {*api.RUN, *api.BUILD}
     assert sorted(wanted - offered.keys()) == []
     assert offered["NetworkDefinitionCreationFlag.STRONGLY_TYPED"]["number"] == STRONGLY_TYPED[version]
 
@@ -193,7 +193,7 @@ def test_the_modules_are_imported_in_one_place_each() -> None:
     ("name", "old", "new", "path"),
     [
         ("build.py", "config.profiling_verbosity =", "config.int8_calibrator =", "IBuilderConfig.int8_calibrator"),
-        ("build.py", "parser.supports_model_v2(", "parser.supports_model(", "OnnxParser.supports_model"),
+        ("build.py", "parser.parse(", "parser.supports_model(", "OnnxParser.supports_model"),
         ("build.py", "MemoryPoolType.WORKSPACE", "MemoryPoolType.DLA_LOCAL_DRAM", "MemoryPoolType.DLA_LOCAL_DRAM"),
         ("timing_cache.py", "config.get_timing_cache()", "config.reset()", "IBuilderConfig.reset"),
         ("engine.py", "engine.get_tensor_name(", "engine.get_binding_name(", "ICudaEngine.get_binding_name"),
@@ -205,7 +205,7 @@ def test_another_name_in_the_source_is_found(name: str, old: str, new: str, path
     files = contract_source.read(SOURCE)
     assert old in files[name]
     found = contract_source.scan({**files, name: files[name].replace(old, new)}, tensorrt("10.3.0"))
-    assert path in found.paths["tensorrt"] - {*api.RUN, *api.BUILD, *api.WHERE_AVAILABLE}
+    assert path in found.paths["tensorrt"] - {*api.RUN, *api.BUILD}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ sys.modules["tensorrt"] = tensorrt_bindings
 from deploy.errors import Missing
 from deploy.tensorrt import api, machine
 from deploy.tensorrt.cuda import Device
-assert api.absent(tensorrt_bindings, (*api.RUN, *api.BUILD, *api.WHERE_AVAILABLE)) == []
+assert api.absent(tensorrt_bindings, (*api.RUN, *api.BUILD)) == []
 log = machine.make_log(tensorrt_bindings)
 severity = tensorrt_bindings.ILogger.Severity
 for kind in (severity.VERBOSE, severity.INFO, severity.WARNING, severity.ERROR):

@@ -79,8 +79,8 @@ def test_the_log_keeps_warnings_and_tells_the_last_error(monkeypatch: pytest.Mon
 
 
 def test_no_name_is_listed_that_newer_versions_took_away() -> None:
-    listed = {*api.RUN, *api.BUILD, *api.WHERE_AVAILABLE}
+    listed = {*api.RUN, *api.BUILD}
     gone = ("BuilderFlag", "EXPLICIT_BATCH", "calibrator", "Calibrator", "binding", "execute_async_v2", "max_workspace")
     assert not [name for name in listed if any(word in name for word in gone)]
     assert "OnnxParser.supports_model" not in listed
-    assert len(listed) == len(api.RUN) + len(api.BUILD) + len(api.WHERE_AVAILABLE), "a name twice"
+    assert len(listed) == len(api.RUN) + len(api.BUILD), "a name twice"
