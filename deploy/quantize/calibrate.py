@@ -26,7 +26,7 @@ METHODS: tuple[Method, ...] = ("minmax", "percentile", "entropy")
 BINS = 4096
 LEVELS = 128
 _STEP = 16
-PERCENTILE = 99.99
+PERCENTILE = 99.999
 
 Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]

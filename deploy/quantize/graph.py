@@ -22,6 +22,9 @@ from deploy.quantize.index import SHAPE_OPS, GraphIndex, prepared
 CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 _ATTENTION = frozenset({"Softmax", "LayerNormalization", "Attention", "SkipLayerNormalization"})
 _PRODUCTS = frozenset({"MatMul", "Gemm", "Einsum"})
+_PAIRS = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_SUMS = frozenset({"Add", "MaxPool", "AveragePool"})
+_ELEMENTWISE = frozenset({"Sigmoid", "Mul", "Relu", "LeakyRelu", "Clip", "HardSigmoid", "HardSwish", "Tanh"})
 _MEASURES = frozenset({"Shape", "Size"})
 _AROUND = SHAPE_OPS | {"Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "ReduceMean", "Gather", "Concat"}
 
@@ -99,10 +102,39 @@ def output_convolutions(model: Any) -> frozenset[str]:
 
 
 def quantizable(model: Any) -> tuple[str, ...]:
-    """Names of the convolutions that may be quantized, in topological order: the layers of a sensitivity ranking."""
+    """Names of the convolutions that may be quantized, in topological order."""
     index = GraphIndex.of(prepared(model))
     keep = float_region(model)
     return tuple(node.name for node in index.nodes if node.op_type in CONVOLUTIONS and node.name not in keep)
+
+
+def layers(model: Any) -> dict[str, frozenset[str]]:
+    """What can be given 8 bits, or have them taken back, one by one.
+
+    Returns:
+        By the name of a convolution, a residual sum or a pooling outside the float region, in topological order: the
+        nodes that go with it, which are itself and the activation that reads it alone.
+    """
+    index = GraphIndex.of(prepared(model))
+    keep = float_region(model)
+    heads = [node for node in index.nodes if node.op_type in CONVOLUTIONS | _SUMS and node.name not in keep]
+    return {node.name: frozenset({node.name} | (_activation(index, node) - keep)) for node in heads}
+
+
+def _activation(index: GraphIndex, node: Any) -> set[str]:
+    """Names of the element-wise nodes behind a node, as long as they read nothing else."""
+    found: set[str] = set()
+    made = set(node.output)
+    waiting = list(index.children(node))
+    while waiting:
+        reader = waiting.pop(0)
+        if reader.name in found or reader.op_type not in _ELEMENTWISE or not set(index.varying(reader)) <= made:
+            continue
+        found.add(reader.name)
+        made.update(reader.output)
+        waiting.extend(index.children(node))
+        waiting.extend(index.children(reader))
+    return found
 
 
 def decoding(model: Any) -> frozenset[str]:
@@ -145,7 +177,7 @@ def _head(index: GraphIndex) -> set[str]:
 def _is_expectation(index: GraphIndex, node: Any) -> bool:
     if node.op_type not in CONVOLUTIONS:
         return False
-    source = index.through_shape_ops(node.input[0])
+    source = index.through_shape_ops(node.input[0], SHAPE_OPS | _PAIRS)
     return source is not None and source.op_type == "Softmax"
 
 
@@ -165,18 +197,19 @@ def _attention(index: GraphIndex) -> set[str]:
         or (node.op_type == "ReduceMean" and _is_normalization(index, node))
     ]
     found = {node.name for node in seeds}
-    _grow(found, seeds, index.parents)
-    _grow(found, seeds, index.children)
+    _grow(index, found, seeds, index.parents)
+    _grow(index, found, seeds, index.children)
     return found
 
 
-def _grow(found: set[str], seeds: Iterable[Any], step: Any) -> None:
-    """Add what can be reached through arithmetic and moves of numbers alone."""
+def _grow(index: GraphIndex, found: set[str], seeds: Iterable[Any], step: Any) -> None:
+    """Add what can be reached through arithmetic and moves of numbers; a gate, as in SiLU, belongs to its layer."""
     waiting = [neighbour for node in seeds for neighbour in step(node)]
     visited: set[str] = set()
     while waiting:
         node = waiting.pop()
-        if node.name in visited or node.op_type not in _AROUND:
+        gate = node.op_type == "Mul" and len(index.varying(node)) > 1
+        if node.name in visited or gate or node.op_type not in _AROUND:
             continue
         visited.add(node.name)
         found.add(node.name)

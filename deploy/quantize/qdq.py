@@ -73,8 +73,7 @@ def quantize(
     if everything:
         ops = tuple(sorted({node.op_type for node in source.graph.node}))
         options = {**options, "OpTypesToExcludeOutputQuantization": []}
-    chosen = [node.name for node in source.graph.node if node.op_type in ops and node.name not in excluded]
-    if not any(node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") for node in _named(source, chosen)):
+    if all(node.op_type not in ops or node.name in excluded for node in source.graph.node):
         raise BadInput("no layer is left to quantize: the whole network would stay in float; ship it as fp16 or fp32")
     result = _run_quantizer(source, ranges, style, ops, excluded, options)
     entries = {key: value for key, value in metadata(model).items() if key != PRECISION_KEY}
@@ -144,8 +143,3 @@ def _tidy(model: Any) -> Any:
     graph.initializer.extend(copies)
     del graph.value_info[:]
     return prepared(model)
-
-
-def _named(model: Any, names: Collection[str]) -> list[Any]:
-    wanted = set(names)
-    return [node for node in model.graph.node if node.name in wanted]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from deploy.errors import BadInput, require
 from deploy.quantize.calibrate import Ranges
-from deploy.quantize.graph import float_region, output_convolutions, quantizable, save
+from deploy.quantize.graph import float_region, layers, output_convolutions, save
 from deploy.quantize.index import GraphIndex, prepared
 from deploy.quantize.qdq import Style, quantize
 
@@ -47,7 +47,7 @@ class Restoration:
 
     Attributes:
         model: The `ModelProto`.
-        restored: Names of the layers given back, worst first.
+        restored: Names of the layers given back (`graph.layers`), worst first.
         float_nodes: All that stays in float: the region that was given, and the restored ones.
         accuracy: What the network reached.
         reached: Whether that is enough.
@@ -72,8 +72,9 @@ def rank_layers(
 ) -> list[Sensitivity]:
     """Quantize one layer at a time and see what comes out.
 
-    The error is taken at the outputs of the head's last convolutions: there all numbers are of one kind, whatever the
-    decoding makes of them, and no threshold hides a loss.
+    A layer is a convolution with its activation, a residual sum or a pooling (`graph.layers`). The error is taken at
+    the outputs of the head's last convolutions: there all numbers are of one kind, whatever the decoding makes of them,
+    and no threshold hides a loss.
 
     Args:
         model: The float `ModelProto`.
@@ -94,16 +95,16 @@ def rank_layers(
     frames = [dict(feed) for feed in feeds]
     if not frames:
         raise BadInput("no frames to rank layers on: expected at least 1, 4 to 8 are usual")
-    layers = [name for name in quantizable(source) if name not in keep]
-    if not layers:
+    groups = {name: group for name, group in layers(source).items() if name not in keep}
+    if not groups:
         raise BadInput("no layer is left to rank: the whole network stays in float")
     probes = _probes(source)
     reference = _run(source, probes, frames)
     everything = {node.name for node in source.graph.node}
     found = []
     with tempfile.TemporaryDirectory(prefix="eyehand-") as folder:
-        for layer in layers:
-            alone = quantize(source, ranges, style, everything - {layer})
+        for layer, group in groups.items():
+            alone = quantize(source, ranges, style, everything - group)
             accuracy = None if evaluate is None else float(evaluate(save(alone, Path(folder) / ARTIFACT)))
             found.append(Sensitivity(layer, _noise(reference, _run(alone, probes, frames)), accuracy))
     return sorted(found, key=lambda s: (0.0 if s.accuracy is None else s.accuracy, -s.noise, s.node))
@@ -143,6 +144,7 @@ def restore(
         raise BadInput(f"{max_evaluations} evaluations: expected at least 1")
     source = prepared(model)
     keep = frozenset(float_region(source) if float_nodes is None else float_nodes)
+    groups = layers(source)
     worst = [entry.node for entry in ranking]
     most = len(worst) - 1  # one layer stays in 8 bits: without any there is nothing to ship
     tried: dict[int, Restoration] = {}
@@ -151,7 +153,7 @@ def restore(
 
         def attempt(number: int) -> bool:
             if number not in tried:
-                kept = keep | set(worst[:number])
+                kept = keep.union(*(groups.get(name, frozenset({name})) for name in worst[:number]))
                 candidate = quantize(source, ranges, style, kept)
                 value = float(accuracy(save(candidate, Path(folder) / ARTIFACT)))
                 tried[number] = Restoration(
