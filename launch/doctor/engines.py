@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import importlib.util
 import os
+import re
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from deploy.errors import Missing, require
+from deploy.errors import EyehandError, Missing, require
 from deploy.model_store import ModelStore
 from launch.doctor.finding import Check, Finding, one_line
 
@@ -23,9 +25,11 @@ PROBE_MODEL = base64.b64decode(
     "CAg6hwEKDwoBeAoBdxIBeSIEQ29udhIFcHJvYmUqMwgBCAEIAwgDEAFCAXdKJAAAgD8AAIA/AACAPwAAgD8AAIA/AACAPwAAgD8AAIA/"
     "AACAP1obCgF4EhYKFAgBEhAKAggBCgIIAQoCCAQKAggEYhsKAXkSFgoUCAESEAoCCAEKAggBCgIIAgoCCAJCBAoAEA0="
 )
+PROBE_INPUT = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
 PROBE_ANSWER = np.array([[[[45.0, 54.0], [81.0, 90.0]]]], dtype=np.float32)
 
-TENSORRT_REMEDY = "not needed; on a Jetson JetPack brings it: apt-get install python3-libnvinfer"
+TENSORRT_REMEDY = "not needed; on a Jetson: apt-get install python3-libnvinfer, and python3 -m venv --system-site-packages; docs/jetson.md"
+OPENVINO_REMEDY = "not needed; pip install 'eyehand[openvino]'"
 GL_REMEDY = "not needed, ray casting is slower; apt-get install libegl1 libgl1 libgl1-mesa-dri"
 
 
@@ -57,8 +61,7 @@ def provider(name: str) -> Finding:
     remedy = "check the engine's driver and libraries, or install onnxruntime without it"
     try:
         session = ort.InferenceSession(PROBE_MODEL, options, providers=[name])
-        image = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
-        answer = session.run(None, {"x": image})[0]
+        answer = session.run(None, {"x": PROBE_INPUT})[0]
     except Exception as error:  # its exceptions have no common base
         return Finding(title, "problem", one_line(error), remedy)
     used = session.get_providers()[0]
@@ -70,20 +73,64 @@ def provider(name: str) -> Finding:
 
 
 def tensorrt() -> Finding:
-    """TensorRT's Python module."""
-    return _engine("tensorrt", TENSORRT_REMEDY)
+    """TensorRT with its CUDA and GPU, by an inference of an engine out of the store."""
+    title = "tensorrt"
+    if importlib.util.find_spec(title) is None:
+        return Finding(title, "missing", "not installed", TENSORRT_REMEDY)
+    from deploy.tensorrt.backend import TensorRtBackend
+    from deploy.tensorrt.machine import make, make_log, this_machine
+
+    remedy = "reinstall JetPack's packages; see docs/jetson.md"
+    try:
+        machine = this_machine()
+        make(machine, "Runtime", make_log(machine.trt))
+    except Missing as error:
+        return Finding(title, "problem", one_line(error), remedy)
+    here = f"TensorRT {machine.version} on {machine.device.name}"
+    engine = _engine_in_store()
+    if engine is None:
+        detail = f"{here} answers; the store has no engine, so no inference was made"
+        return Finding(title, "missing", detail, "eyehand build MODEL --precision fp16")
+    try:
+        backend = TensorRtBackend(engine)  # it runs once, or refuses
+    except EyehandError as error:
+        return Finding(title, "problem", one_line(error), "eyehand build, on this machine")
+    note = backend.graph_note
+    backend.close()
+    return Finding(title, "ok", f"{here}, proved by an inference of {engine.parent.name}/{engine.name}; {note}")
 
 
 def openvino() -> Finding:
-    """OpenVINO's Python module."""
-    return _engine("openvino", "not needed; pip install openvino")
+    """OpenVINO on the processor, by an inference whose answer is known."""
+    title = "openvino"
+    if importlib.util.find_spec(title) is None:
+        return Finding(title, "missing", "not installed", OPENVINO_REMEDY)
+    from deploy.openvino_backend import OpenVinoBackend
+
+    remedy = "pip install --force-reinstall openvino"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "probe.onnx"
+        path.write_bytes(PROBE_MODEL)
+        try:
+            backend = OpenVinoBackend(path)
+            answer = backend.infer({"x": PROBE_INPUT})["y"].copy()
+        except EyehandError as error:
+            return Finding(title, "problem", one_line(error), remedy)
+    version = re.search(r"openvino-\S+", backend.fingerprint)
+    backend.close()
+    if not np.allclose(answer, PROBE_ANSWER, rtol=1e-2):
+        return Finding(title, "problem", f"wrong answer {answer.ravel().tolist()}", remedy)
+    return Finding(title, "ok", f"{version.group() if version else title}, proved by an inference")
 
 
-def _engine(module: str, remedy: str) -> Finding:
-    if importlib.util.find_spec(module) is None:
-        return Finding(module, "missing", "not installed", remedy)
-    version = getattr(importlib.import_module(module), "__version__", "of unknown version")
-    return Finding(module, "ok", f"{module} {version} imports; no inference made")
+def _engine_in_store() -> Path | None:
+    """The first engine of the models in the store."""
+    store = ModelStore()
+    for name in store.names():
+        for file, path in sorted(store.find(name).artifacts.items()):
+            if file.endswith(".engine"):
+                return path
+    return None
 
 
 def simulator() -> Finding:

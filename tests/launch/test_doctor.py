@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,8 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deploy.errors import BadInput, Missing
+from deploy.model_store import ModelStore
 from launch.cli import doctor as command
 from launch.doctor import Check, Finding, checks, devices, engines, examine, machine, satisfied
+from tests.deploy.tensorrt.fake_tensorrt import FakeTensorRt, engine_bytes, install
+from tests.deploy.tensorrt.graphs import ORIN, write_graph, write_passport
 
 ROOT = Path(__file__).resolve().parents[2]
 OK = Finding("x", "ok", "there")
@@ -163,6 +168,119 @@ def test_what_is_not_installed_names_its_extra(
     found = look()
     assert found.status == "missing"
     assert extra in found.remedy
+
+
+class FakeBackend:
+    """An engine that gives an answer, or that refuses."""
+
+    fingerprint = "sha256:0 openvino-2030.1 CPU"
+    graph_note = "CUDA graph"
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def __call__(self, path: Path) -> FakeBackend:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self
+
+    def infer(self, inputs: Any) -> dict[str, Any]:
+        assert inputs["x"].shape == (1, 1, 4, 4)
+        return {"y": self._answer}
+
+    def close(self) -> None:
+        self._answer = None
+
+
+def test_openvino_is_proved_by_an_inference() -> None:
+    pytest.importorskip("openvino")
+    found = engines.openvino()
+    assert found.status == "ok", found
+    assert re.fullmatch(r"openvino-20\d\d\.\d+\S*, proved by an inference", found.detail)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "detail"),
+    [
+        (engines.PROBE_ANSWER, "ok", "openvino-2030.1, proved"),
+        (engines.PROBE_ANSWER * 0, "problem", "wrong answer [0.0, 0.0, 0.0, 0.0]"),
+        (Missing("no CPU device here"), "problem", "no CPU device here"),
+        (BadInput("cannot be\ncompiled"), "problem", "cannot be compiled"),
+    ],
+)
+def test_openvino_must_answer_rightly(monkeypatch: pytest.MonkeyPatch, answer: Any, status: str, detail: str) -> None:
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _name: object())
+    monkeypatch.setattr("deploy.openvino_backend.OpenVinoBackend", FakeBackend(answer))
+    found = engines.openvino()
+    assert found.status == status
+    assert detail in found.detail
+    assert bool(found.remedy) is (status != "ok")
+
+
+@pytest.mark.parametrize("look", [engines.openvino, engines.tensorrt])
+def test_an_engine_that_is_not_installed_is_not_needed(
+    monkeypatch: pytest.MonkeyPatch, look: Callable[[], Finding]
+) -> None:
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _name: None)
+    found = look()
+    assert (found.status, found.detail) == ("missing", "not installed")
+    assert "not needed" in found.remedy
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTensorRt:
+    """A TensorRT, in a folder without models."""
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _name: object())
+    monkeypatch.setattr(engines, "ModelStore", lambda: ModelStore([tmp_path / "models"]))
+    return install(monkeypatch)
+
+
+def put_engine(folder: Path, fake: FakeTensorRt, **target: str) -> Path:
+    """A model with an engine, as `eyehand build` leaves it."""
+    (folder / "models" / "cube").mkdir(parents=True)
+    model = write_graph(folder / "models" / "cube" / "model.onnx", "fp16")
+    engine = model.with_name("model.fp16.engine")
+    engine.write_bytes(engine_bytes(fake, model.read_bytes()))
+    here = ORIN.model_copy(update={"tensorrt": fake.version, **target})
+    write_passport(engine, "fp16", format="tensorrt", target=here, source={})
+    return engine
+
+
+def test_tensorrt_is_proved_by_an_engine_of_the_store(gpu: FakeTensorRt, tmp_path: Path) -> None:
+    put_engine(tmp_path, gpu)
+    found = engines.tensorrt()
+    assert found.status == "ok", found
+    assert f"TensorRT {gpu.version} on {ORIN.gpu}, proved by an inference of cube/model.fp16.engine" in found.detail
+    assert gpu.gpu.contexts == 0  # it was closed
+
+
+def test_tensorrt_without_an_engine_is_not_called_proved(gpu: FakeTensorRt) -> None:
+    found = engines.tensorrt()
+    assert found.status == "missing"
+    assert "no inference was made" in found.detail
+    assert "eyehand build" in found.remedy
+
+
+def test_an_engine_of_another_machine_is_a_problem(gpu: FakeTensorRt, tmp_path: Path) -> None:
+    put_engine(tmp_path, gpu, tensorrt="10.2.0")
+    found = engines.tensorrt()
+    assert found.status == "problem"
+    assert "10.2.0" in found.detail
+    assert "eyehand build" in found.remedy
+
+
+def test_a_tensorrt_that_makes_no_run_time_is_a_problem(gpu: FakeTensorRt) -> None:
+    gpu.no_factory = True
+    found = engines.tensorrt()
+    assert found.status == "problem"
+    assert "makes no Runtime" in found.detail
+
+
+def test_tensorrt_without_a_gpu_is_a_problem(gpu: FakeTensorRt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
+    found = engines.tensorrt()
+    assert found.status == "problem"
+    assert "cuda.bindings cannot be imported" in found.detail
 
 
 def test_simulator_steps() -> None:
