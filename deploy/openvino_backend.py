@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -12,7 +12,8 @@ import numpy as np
 from deploy.backend import IoSpec, Tensor, TensorSpec
 from deploy.backend_checks import check_arguments, check_inputs, expected_inputs, first_line, prove, static_spec
 from deploy.errors import BadInput, Missing, require
-from deploy.onnx_metadata import onnx_metadata
+from deploy.onnx_metadata import onnx_header
+from deploy.openvino_int8 import count_from_zero
 from deploy.passport import file_sha256
 from deploy.sniff import describe_file
 
@@ -50,12 +51,11 @@ class OpenVinoBackend:
         self._path = Path(path)
         check_arguments(self._path, threads)
         openvino = require("openvino", "openvino")
-        self._metadata = MappingProxyType(onnx_metadata(self._path))
+        header = onnx_header(self._path)
         compiled = _compile(openvino, self._path, threads)
         self._tensor: Any = openvino.Tensor
         self._io_spec = IoSpec(
-            tuple(_static(self._path, port) for port in compiled.inputs),
-            tuple(_static(self._path, port) for port in compiled.outputs),
+            _specs(self._path, compiled.inputs, header.inputs), _specs(self._path, compiled.outputs, header.outputs)
         )
         self._request: Any = compiled.create_infer_request()
         self._expected = expected_inputs(self._io_spec)
@@ -64,6 +64,7 @@ class OpenVinoBackend:
         self._outputs = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in self._io_spec.outputs}
         for i, output in enumerate(self._outputs.values()):
             self._request.set_output_tensor(i, self._tensor(output, shared_memory=True))
+        self._metadata = MappingProxyType(header.metadata)
         version = str(openvino.get_version()).split("-", 1)[0]
         self._fingerprint = (
             f"sha256:{file_sha256(self._path)} openvino-{version} {DEVICE} {PRECISION} threads={threads}"
@@ -128,8 +129,9 @@ def _compile(openvino: ModuleType, path: Path, threads: int) -> Any:
         model = core.read_model(str(path))
     except Exception as error:  # its exceptions have no common base
         raise BadInput(f"OpenVINO cannot load {path}: it is {describe_file(path)} ({_reason(error)})") from error
-    for port in (*model.inputs, *model.outputs):
-        _static(path, port)
+    for ports in (model.inputs, model.outputs):
+        _specs(path, ports, [])
+    count_from_zero(model)
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
@@ -144,10 +146,15 @@ def _compile(openvino: ModuleType, path: Path, threads: int) -> Any:
         raise BadInput(f"OpenVINO cannot compile {path} for this {DEVICE}: {_reason(error)}") from error
 
 
-def _static(path: Path, port: Any) -> TensorSpec:
-    shape = [size.get_length() if size.is_static else str(size) for size in port.partial_shape]
-    kind = port.element_type.get_type_name()
-    return static_spec(path, port.get_any_name(), shape, _DTYPES.get(kind), kind)
+def _specs(path: Path, ports: Sequence[Any], names: Sequence[str]) -> tuple[TensorSpec, ...]:
+    """Describe tensors; of the names that the engine has for one, the model's own counts."""
+    specs: list[TensorSpec] = []
+    for port in ports:
+        shape = [size.get_length() if size.is_static else str(size) for size in port.partial_shape]
+        kind = port.element_type.get_type_name()
+        own = (name for name in names if name in port.get_names() and all(name != spec.name for spec in specs))
+        specs.append(static_spec(path, next(own, port.get_any_name()), shape, _DTYPES.get(kind), kind))
+    return tuple(specs)
 
 
 def _reason(error: Exception) -> str:

@@ -72,6 +72,19 @@ def test_an_output_outlives_its_engine(tmp_path: Path) -> None:
     del others
 
 
+def test_tensors_keep_the_names_that_the_model_gives_them(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Add", ["x", "x"], ["a_first_by_alphabet"]),
+        helper.make_node("Identity", ["a_first_by_alphabet"], ["y"]),
+        helper.make_node("Identity", ["a_first_by_alphabet"], ["same"]),
+    ]
+    path = write_model(tmp_path / "m.onnx", nodes, {"x": (2,)}, {"y": (2,), "same": (2,)})
+    outputs = OpenVinoBackend(path).infer({"x": np.ones(2, np.float32)})
+    assert list(outputs) == ["y", "same"] == [spec.name for spec in OnnxRuntimeBackend(path).io_spec.outputs]
+    assert (outputs["y"] == 2).all()
+    assert (outputs["same"] == 2).all()
+
+
 @pytest.mark.parametrize("kind", [(TensorProto.UINT8, np.uint8), (TensorProto.FLOAT16, np.float16)])
 def test_types_of_inputs(tmp_path: Path, kind: tuple[int, type]) -> None:
     nodes = [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)]

@@ -11,7 +11,7 @@ import pytest
 from onnx import helper
 
 from deploy.errors import BadInput
-from deploy.onnx_metadata import onnx_metadata
+from deploy.onnx_metadata import onnx_header
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from deploy.openvino_backend import OpenVinoBackend
 from deploy.rebatch import rebatch
@@ -46,7 +46,7 @@ def test_the_shipped_model(tmp_path: Path, batch: int) -> None:
             alone = single.infer({"images": images[i : i + 1]})["output0"]
             np.testing.assert_allclose(together[i : i + 1, :4], alone[:, :4], atol=0.02)
             np.testing.assert_allclose(together[i : i + 1, 4:], alone[:, 4:], atol=1e-5)
-    assert onnx_metadata(path) == onnx_metadata(SHIPPED)
+    assert onnx_header(path) == onnx_header(SHIPPED)
 
 
 def test_shapes_inside_are_rewritten_and_weights_are_not(tmp_path: Path) -> None:
