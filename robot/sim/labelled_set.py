@@ -87,19 +87,18 @@ class RenderedSet:
         """Scenes in order, rendered a few ahead by processes of their own."""
         if not isinstance(self._renderer, str):
             raise BadInput("a renderer at hand cannot be shared by processes: name one")
+        images = min(IMAGES_PER_SCENE, self._images)
         wanted = math.ceil(self._images / IMAGES_PER_SCENE)  # a scene may give fewer; then the next ones follow
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(self._processes, wanted), mp_context=context) as pool:
             ahead: deque[Future[list[Sample]]] = deque()
+            submitted = 0
             try:
-                for number in count():
-                    ahead.append(
-                        pool.submit(
-                            _work, self._seed, number, min(IMAGES_PER_SCENE, self._images), self._renderer, self._domain
-                        )
-                    )
-                    if len(ahead) > 2 * self._processes:
-                        yield ahead.popleft().result()
+                while True:
+                    while not ahead or (submitted < wanted and len(ahead) < 2 * self._processes):
+                        ahead.append(pool.submit(_work, self._seed, submitted, images, self._renderer, self._domain))
+                        submitted += 1
+                    yield ahead.popleft().result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
