@@ -11,15 +11,17 @@ import numpy.typing as npt
 from deploy.backend import Backend, Tensor
 from deploy.errors import BadInput
 from geometry.types import Image
+from perception.decoders import make_decoder
 from perception.detections import Detections
 from perception.frame import Frame
 from perception.input_port import InputPort
-from perception.layouts import STRETCHED, declared_layout, recognise
+from perception.layouts import recognise
 from perception.letterbox import Letterbox
 from perception.model_metadata import class_names, preprocessing
 from perception.nms import nms
 
 Float32 = npt.NDArray[np.float32]
+_LETTERBOXES = 16
 
 
 class Detector(Protocol):
@@ -39,7 +41,7 @@ class NetworkDetector:
     """Any detection network on any backend: letterbox, inference, decode, suppression, back to the image's pixels.
 
     What the model is, its class names, its preprocessing and the layout of its outputs are read from the model itself,
-    and checked here once. Images may have any size; a letterbox is kept for each. Not thread-safe.
+    and checked here once. Images may have any size; letterboxes of the latest few sizes are kept. Not thread-safe.
 
     Args:
         backend: The loaded model.
@@ -47,7 +49,8 @@ class NetworkDetector:
         iou: Overlap above which the worse of two boxes is dropped, in [0, 1]; not looked at where the network gives one
             row for each object.
         max_detections: Most detections in a frame.
-        class_agnostic: Suppress boxes of different classes too.
+        class_agnostic: Whether a box also drops boxes of other classes.
+        max_candidates: Look at no more than the best so many boxes when dropping, which bounds the time.
 
     Raises:
         BadInput: If a parameter is out of range, or the model's input, output or metadata is not supported.
@@ -60,19 +63,23 @@ class NetworkDetector:
         iou: float = 0.5,
         max_detections: int = 100,
         class_agnostic: bool = False,
+        max_candidates: int = 1000,
     ) -> None:
         for name, value in (("confidence", confidence), ("iou", iou)):
             if not 0.0 <= value <= 1.0:
                 raise BadInput(f"{name} {value} of the detector: expected 0..1")
-        if max_detections < 1:
-            raise BadInput(f"max_detections {max_detections}: expected at least 1")
+        for name, count in (("max_detections", max_detections), ("max_candidates", max_candidates)):
+            if count < 1:
+                raise BadInput(f"{name} {count}: expected at least 1")
         self._backend = backend
         self._confidence, self._iou, self._max_detections = confidence, iou, max_detections
-        self._class_agnostic = class_agnostic
+        self._class_agnostic, self._max_candidates = class_agnostic, max_candidates
         self._class_names = class_names(backend.metadata)
-        stretched = declared_layout(backend.metadata) in STRETCHED
-        self._port = InputPort(backend.io_spec, preprocessing(backend.metadata, stretched), backend.metadata)
-        self._layout = recognise(backend.io_spec, len(self._class_names), backend.metadata, self._port.size)
+        form = preprocessing(backend.metadata)
+        self._port = InputPort(backend.io_spec, form, backend.metadata)
+        self._layout = recognise(backend.io_spec, backend.metadata, len(self._class_names), self._port.size)
+        self._decode = make_decoder(self._layout, backend.metadata, self._port.size)
+        self._rule = form.letterbox or self._layout.letterbox
         self._letterboxes: dict[tuple[int, int], Letterbox] = {}
 
     @property
@@ -113,10 +120,17 @@ class NetworkDetector:
         self, outputs: Mapping[str, Tensor], letterbox: Letterbox
     ) -> tuple[Float32, Float32, npt.NDArray[np.int32]]:
         """Boxes (N, 4) in the image [px], scores (N,) and class ids (N,) of the network's outputs."""
-        found = self._layout.decode(outputs, self._confidence)
+        found = self._decode(outputs, self._confidence)
         if self._layout.suppress:
-            class_ids = np.zeros_like(found.class_ids) if self._class_agnostic else found.class_ids
-            rows = nms(found.boxes, found.scores, class_ids, self._iou, self._max_detections)
+            rows = nms(
+                found.boxes,
+                found.scores,
+                found.class_ids,
+                self._iou,
+                self._max_detections,
+                self._max_candidates,
+                self._class_agnostic,
+            )
         else:
             rows = np.arange(min(len(found), self._max_detections))
         width, height = letterbox.source_size
@@ -129,6 +143,9 @@ class NetworkDetector:
     def letterbox(self, width: int, height: int) -> Letterbox:
         """The transform for images of a size [px]."""
         key = (width, height)
-        if key not in self._letterboxes:
-            self._letterboxes[key] = Letterbox(width, height, *self.input_size, self._port.rule)
-        return self._letterboxes[key]
+        found = self._letterboxes.get(key)
+        if found is None:
+            if len(self._letterboxes) == _LETTERBOXES:  # a folder of photographs has a thousand sizes
+                del self._letterboxes[next(iter(self._letterboxes))]
+            found = self._letterboxes[key] = Letterbox(width, height, *self.input_size, self._rule)
+        return found

@@ -49,9 +49,7 @@ class InputPort:
         height, width = shape[2:] if planes else shape[1:3]
         check_input_size(metadata, shape, (height, width))
         self.size = (width, height)
-        self.rule = preprocessing.letterbox
-        self._preprocessing = preprocessing
-        self._gain, self._bias = preprocessing.gain, preprocessing.bias
+        self._order, self._gain, self._bias = preprocessing.color_order, preprocessing.gain, preprocessing.bias
         self._planes = np.empty((1, 3, height, width), np.float32) if planes else None
         self._half = np.empty(shape, np.float16) if dtype == "float16" else None
 
@@ -59,7 +57,7 @@ class InputPort:
         """The input for an image (H, W, 3), uint8, blue, green, red; overwritten by the next call."""
         if self._planes is None:
             return letterbox.canvas(image)[None]
-        letterbox.apply(image, self._planes[0], self._preprocessing.color_order, self._gain, self._bias)
+        letterbox.apply(image, self._planes[0], self._order, self._gain, self._bias)
         if self._half is None:
             return self._planes
         np.copyto(self._half, self._planes, casting="same_kind")

@@ -24,14 +24,14 @@ class Preprocessing:
     """What becomes of an image before the network sees it.
 
     Attributes:
-        letterbox: `center-114` keeps the aspect and pads with grey, `stretch` does not.
+        letterbox: `center-114` keeps the aspect and pads with grey, `stretch` does not; None if it is not said.
         color_order: Of the network's channels.
         scale: What a pixel is multiplied by; `baked` where the graph takes uint8 images and does all of it.
         mean: Subtracted after scaling, one number for each channel.
         std: Divided by then.
     """
 
-    letterbox: str = "center-114"
+    letterbox: str | None = None
     color_order: str = "RGB"
     scale: str = "1/255"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -81,28 +81,29 @@ def class_names(metadata: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def preprocessing(metadata: Mapping[str, str], stretched: bool = False) -> Preprocessing:
+def preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
     """What a model declares of its preprocessing.
 
     Args:
         metadata: Of the model: `eyehand.letterbox`, `eyehand.color_order`, `eyehand.scale`, and `eyehand.mean` and
             `eyehand.std` as JSON lists.
-        stretched: The letterbox rule where none is declared: stretching, as RT-DETR's framework does.
 
     Raises:
         BadInput: If a key has a value that is not supported, naming it and those that are.
     """
-    defaults = Preprocessing(letterbox="stretch" if stretched else "center-114")
-    said = {}
+    defaults = Preprocessing()
+    said = {name: metadata[f"eyehand.{name}"] for name in _ALLOWED if f"eyehand.{name}" in metadata}
     for name, allowed in _ALLOWED.items():
-        said[name] = metadata.get(f"eyehand.{name}", getattr(defaults, name))
-        if said[name] not in allowed:
+        if name in said and said[name] not in allowed:
             raise BadInput(
                 f"the model declares eyehand.{name} = {said[name]!r}: supported is {' or '.join(map(repr, allowed))}"
             )
-    return Preprocessing(
-        **said, mean=_channels(metadata, "mean", defaults.mean), std=_channels(metadata, "std", defaults.std)
-    )
+    mean, std = _channels(metadata, "mean", defaults.mean), _channels(metadata, "std", defaults.std)
+    if said.get("scale") == "baked" and (mean, std) != (defaults.mean, defaults.std):
+        raise BadInput(
+            "the model declares eyehand.scale = 'baked' and eyehand.mean or eyehand.std: expected one of them"
+        )
+    return Preprocessing(**said, mean=mean, std=std)
 
 
 def check_input_size(metadata: Mapping[str, str], shape: tuple[int, ...], height_width: tuple[int, int]) -> None:
@@ -132,6 +133,7 @@ def _channels(
     if f"eyehand.{name}" not in metadata:
         return default
     values = _parse(f"eyehand.{name}", metadata[f"eyehand.{name}"])
+    values = values if isinstance(values, (list, tuple)) else [values]
     try:
         first, second, third = (float(value) for value in values)
     except (TypeError, ValueError) as error:
@@ -146,6 +148,6 @@ def _parse(key: str, text: str) -> Any:
     for parser in (json.loads, ast.literal_eval):
         try:
             return parser(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
     raise BadInput(f"metadata {key} = {text[:80]!r} of the model cannot be read: expected JSON; export it again")
