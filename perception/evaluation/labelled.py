@@ -100,7 +100,7 @@ def open_labelled(path: str | Path, split: str = "val") -> LabelledSet:
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder; {EXPECTED}")
     if path.is_dir():
-        if (path / "metadata.yaml").is_file() or any(file.suffix in _BAG_SUFFIXES for file in path.iterdir()):
+        if any(file.suffix in _BAG_SUFFIXES for file in path.iterdir()):
             return annotations_bag.open_bag(path)
         if annotations_yolo.data_file(path) is not None:
             return annotations_yolo.open_yolo(path, split)
