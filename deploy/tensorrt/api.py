@@ -73,6 +73,12 @@ CUDA = (
     "cudaDeviceAttr.cudaDevAttrIntegrated",
     "cudaDeviceGetAttribute",
     "cudaDriverGetVersion",
+    "cudaEventBlockingSync",
+    "cudaEventCreateWithFlags",
+    "cudaEventDestroy",
+    "cudaEventDisableTiming",
+    "cudaEventRecord",
+    "cudaEventSynchronize",
     "cudaFree",
     "cudaFreeHost",
     "cudaGetDevice",
@@ -97,7 +103,6 @@ CUDA = (
     "cudaStreamDestroy",
     "cudaStreamEndCapture",
     "cudaStreamNonBlocking",
-    "cudaStreamSynchronize",
 )
 
 

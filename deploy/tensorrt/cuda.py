@@ -18,8 +18,9 @@ from deploy.errors import Missing
 from deploy.tensorrt.api import CUDA, absent
 
 REMEDY = (
-    "on a Jetson: sudo apt-get install python3-libnvinfer && pip install 'cuda-python>=12.6.2,<13'; on a PC: pip "
-    "install 'eyehand[tensorrt]' --extra-index-url https://pypi.nvidia.com"
+    "on a Jetson: sudo apt-get install python3-libnvinfer && pip install 'cuda-python>=12.6.2,<13', in an environment "
+    "made with --system-site-packages; on a PC: pip install 'eyehand[tensorrt]' --extra-index-url "
+    "https://pypi.nvidia.com"
 )
 
 
@@ -151,6 +152,8 @@ class Buffer:
 class Stream:
     """A queue of work for the GPU that waits for no other queue.
 
+    A thread that waits for it sleeps: it shares its cores with the control loop, and CUDA would let it spin.
+
     Args:
         cuda: The run time.
     """
@@ -162,6 +165,12 @@ class Stream:
         )
         kinds = self._rt.cudaMemcpyKind
         self._to_gpu, self._to_host = kinds.cudaMemcpyHostToDevice, kinds.cudaMemcpyDeviceToHost
+        flags = self._rt.cudaEventBlockingSync | self._rt.cudaEventDisableTiming
+        try:
+            self._done: Any = cuda.check(self._rt.cudaEventCreateWithFlags(flags), "making an event")
+        except Missing:
+            self._rt.cudaStreamDestroy(self._stream)
+            raise
 
     @property
     def handle(self) -> int:
@@ -175,7 +184,8 @@ class Stream:
 
     def synchronize(self) -> None:
         """Wait until all that was queued is done."""
-        self._cuda.check(self._rt.cudaStreamSynchronize(self._stream), "running the engine")
+        self._cuda.check(self._rt.cudaEventRecord(self._done, self._stream), "running the engine")
+        self._cuda.check(self._rt.cudaEventSynchronize(self._done), "running the engine")
 
     def capture(self, queue: Callable[[], None]) -> Graph:
         """Record work as a graph that is launched as a whole.
@@ -215,6 +225,7 @@ class Stream:
         """Give it back; calling it again does nothing."""
         stream, self._stream = self._stream, None
         if stream is not None:
+            self._rt.cudaEventDestroy(self._done)
             self._cuda.check(self._rt.cudaStreamDestroy(stream), "closing a stream")
 
 

@@ -13,13 +13,13 @@ import pytest
 
 from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
-from deploy.passport import Passport, passport_path
+from deploy.passport import Passport, file_sha256, passport_path
 from deploy.tensorrt.backend import TensorRtBackend
 from launch.building import flow
 from launch.cli import main
 from tests.deploy.tensorrt.fake_cuda import FakeGpu, Status
 from tests.deploy.tensorrt.fake_tensorrt import VERSIONS, FakeTensorRt, install
-from tests.deploy.tensorrt.graphs import SHAPE, write_store
+from tests.deploy.tensorrt.graphs import SHAPE, write_graph, write_passport, write_store
 
 ANCHORS = SHAPE[2] * SHAPE[3]
 
@@ -144,6 +144,20 @@ def test_an_fp16_engine_that_is_there_is_timed_again_and_not_built_again(
     _, err = run(capsys, "cube", "--precision", "int8")
     assert fake.built == built + 3
     assert "model.fp16.engine is built again: passport" in err
+
+
+def test_an_fp16_engine_of_an_older_graph_is_built_again(
+    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_store(tmp_path / "models/cube", "fp16", "int8")
+    run(capsys, "cube", "--precision", "fp16")
+    graph = write_graph(folder / "model.fp16.onnx", "fp16", channels=5)
+    write_passport(graph, "fp16", ModelStore().find("cube").sha256)
+    fake.slow, built = {"int8": 0.004}, fake.built
+    said, _ = run(capsys, "cube", "--precision", "int8")
+    assert (said["shipped"], fake.built) == ("fp16", built + 2)
+    passport = Passport.read(passport_path(folder / "model.fp16.engine"))
+    assert passport.source["graph_sha256"] == file_sha256(graph)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.tensorrt.api import CUDA
+from deploy.tensorrt.api import CUDA, absent
 
 MAPPED_TAG = 1 << 60  # where the GPU sees mapped host memory: elsewhere than the host does
 
@@ -50,6 +50,14 @@ class Handle:
         return id(self)
 
 
+@dataclass(eq=False)
+class Event:
+    """A place in a stream's queue."""
+
+    stream: Stream | None = None
+    place: int = 0
+
+
 @dataclass
 class FakeGpu:
     """The GPU: its properties, what lives on it, and what shall fail.
@@ -71,6 +79,7 @@ class FakeGpu:
     host: dict[int, Any] = field(default_factory=dict)
     mapped: set[int] = field(default_factory=set)
     streams: dict[int, Stream] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
     graphs: list[Handle] = field(default_factory=list)
     executables: list[Handle] = field(default_factory=list)
     contexts: int = 0
@@ -82,8 +91,8 @@ class FakeGpu:
     def alive(self) -> dict[str, int]:
         """What has not been given back, by kind."""
         kinds = {
-            "device": self.device, "host": self.host, "streams": self.streams, "graphs": self.graphs,
-            "executables": self.executables,
+            "device": self.device, "host": self.host, "streams": self.streams, "events": self.events,
+            "graphs": self.graphs, "executables": self.executables,
         }  # fmt: skip
         counts = {name: len(held) for name, held in kinds.items()} | {"contexts": self.contexts}
         return {name: count for name, count in counts.items() if count}
@@ -124,7 +133,13 @@ def make_runtime(gpu: FakeGpu) -> types.ModuleType:
     for name in ("cudaDeviceAttr", "cudaMemcpyKind", "cudaStreamCaptureMode"):
         members = [full.partition(".")[2] for full in CUDA if full.startswith(name + ".")]
         setattr(module, name, enum.IntEnum(name, {member: number for number, member in enumerate(members, 1)}))
-    module.cudaHostAllocDefault, module.cudaHostAllocMapped, module.cudaStreamNonBlocking = 0, 2, 1  # type: ignore[attr-defined]
+    constants = {
+        "cudaHostAllocDefault": 0, "cudaHostAllocMapped": 2, "cudaStreamNonBlocking": 1, "cudaEventBlockingSync": 1,
+        "cudaEventDisableTiming": 2,
+    }  # fmt: skip
+    for name, value in constants.items():
+        setattr(module, name, value)
+    assert absent(module, CUDA) == []
     return module
 
 
@@ -211,16 +226,28 @@ class _Functions:
     def cudaStreamDestroy(gpu: FakeGpu, stream: Any) -> tuple[Any, ...]:  # noqa: N802, N805
         return (Status.SUCCESS if gpu.streams.pop(int(stream), None) is not None else Status.INVALID_VALUE,)
 
-    def cudaStreamSynchronize(gpu: FakeGpu, stream: Any) -> tuple[Any, ...]:  # noqa: N802, N805
+    def cudaEventCreateWithFlags(gpu: FakeGpu, flags: int) -> tuple[Any, ...]:  # noqa: N802, N805
+        gpu.events.append(Event())
+        return Status.SUCCESS, gpu.events[-1]
+
+    def cudaEventDestroy(gpu: FakeGpu, event: Event) -> tuple[Any, ...]:  # noqa: N802, N805
+        gpu.events.remove(event)
+        return (Status.SUCCESS,)
+
+    def cudaEventRecord(gpu: FakeGpu, event: Event, stream: Any) -> tuple[Any, ...]:  # noqa: N802, N805
+        event.stream, event.place = stream, len(stream.queued)
+        return (Status.SUCCESS,)
+
+    def cudaEventSynchronize(gpu: FakeGpu, event: Event) -> tuple[Any, ...]:  # noqa: N802, N805
+        stream = event.stream
+        if event not in gpu.events or stream is None:
+            return (Status.INVALID_VALUE,)
         if stream.recorded is not None:
             stream.broken = True
             return (Status.CAPTURE_UNSUPPORTED,)
-        work, stream.queued = stream.queued, []
-        for item in work:
-            status = item()
-            if status != Status.SUCCESS:
-                return (status,)
-        return (Status.SUCCESS,)
+        work, stream.queued = stream.queued[: event.place], stream.queued[event.place :]
+        event.place = 0
+        return (next(filter(None, (item() for item in work)), Status.SUCCESS),)
 
     def cudaStreamBeginCapture(gpu: FakeGpu, stream: Any, mode: Any) -> tuple[Any, ...]:  # noqa: N802, N805
         stream.recorded = []

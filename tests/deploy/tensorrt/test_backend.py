@@ -81,7 +81,7 @@ def test_a_gpu_that_shares_the_memory_copies_nothing(tmp_path: Path, monkeypatch
     backend = TensorRtBackend(write_engine(tmp_path, fake))
     backend.infer({"images": images()})
     assert fake.gpu.copies == 0
-    assert fake.gpu.alive() == {"host": 2, "streams": 1, "executables": 1, "contexts": 1}
+    assert fake.gpu.alive() == {"host": 2, "streams": 1, "events": 1, "executables": 1, "contexts": 1}
 
 
 def test_a_graph_is_launched_and_buffers_are_kept(tmp_path: Path, fake: FakeTensorRt) -> None:
@@ -160,6 +160,7 @@ def test_closed_is_closed_and_its_arrays_stay_readable(tmp_path: Path, fake: Fak
         ("cudaHostAlloc", "CUDA error 2 while allocating images .* on the host"),
         ("cudaMalloc", "CUDA error 2 while allocating images .* on the GPU .out of memory"),
         ("cudaStreamCreateWithFlags", "CUDA error 2 while making a stream"),
+        ("cudaEventCreateWithFlags", "CUDA error 2 while making an event"),
     ],
 )
 def test_what_fails_on_the_way_is_said_and_leaves_nothing(
