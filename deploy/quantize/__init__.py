@@ -7,6 +7,7 @@
 | `calibrate` | ranges of the tensors out of frames: minimum and maximum, percentile, entropy |
 | `qdq` | INT8 as QuantizeLinear / DequantizeLinear pairs: symmetric S8, and U8 for ONNX Runtime on x86 |
 | `half` | FP16, strongly typed; INT8 with FP16 elsewhere |
+| `expectation` | the softmax over distances of YOLO heads, in a form that CPUs run faster |
 | `lint` | what TensorRT would reject, or run slowly, in a graph with such pairs |
 | `sensitivity` | which layers lose most, and which to give back their bits |
 | `recipe` | the search over all of it |

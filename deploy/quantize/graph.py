@@ -23,7 +23,6 @@ CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 _ATTENTION = frozenset({"Softmax", "LayerNormalization", "Attention", "SkipLayerNormalization"})
 _PRODUCTS = frozenset({"MatMul", "Gemm", "Einsum"})
 _PAIRS = frozenset({"QuantizeLinear", "DequantizeLinear"})
-_SUMS = frozenset({"Add", "MaxPool", "AveragePool"})
 _ELEMENTWISE = frozenset({"Sigmoid", "Mul", "Relu", "LeakyRelu", "Clip", "HardSigmoid", "HardSwish", "Tanh"})
 _MEASURES = frozenset({"Shape", "Size"})
 _AROUND = SHAPE_OPS | {"Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "ReduceMean", "Gather", "Concat"}
@@ -112,12 +111,13 @@ def layers(model: Any) -> dict[str, frozenset[str]]:
     """What can be given 8 bits, or have them taken back, one by one.
 
     Returns:
-        By the name of a convolution, a residual sum or a pooling outside the float region, in topological order: the
-        nodes that go with it, which are itself and the activation that reads it alone.
+        By the name of a convolution or a residual sum outside the float region, in topological order: the nodes that go
+        with it, which are itself and the activation that reads it alone. What only moves numbers or picks some, like a
+        pooling, has the precision of what it reads.
     """
     index = GraphIndex.of(prepared(model))
     keep = float_region(model)
-    heads = [node for node in index.nodes if node.op_type in CONVOLUTIONS | _SUMS and node.name not in keep]
+    heads = [node for node in index.nodes if node.op_type in CONVOLUTIONS | {"Add"} and node.name not in keep]
     return {node.name: frozenset({node.name} | (_activation(index, node) - keep)) for node in heads}
 
 
@@ -147,9 +147,9 @@ def decoding(model: Any) -> frozenset[str]:
     waiting = [index.producer[name] for name in index.outputs if name in index.producer]
     while waiting:
         node = waiting.pop()
-        if node.name in found or node.op_type in _MEASURES | _PRODUCTS | _ATTENTION - {"Softmax"}:
+        if node.name in found or node.op_type in _MEASURES | _ATTENTION - {"Softmax"}:
             continue
-        if node.op_type in CONVOLUTIONS and not _is_expectation(index, node):
+        if node.op_type in CONVOLUTIONS | _PRODUCTS and not _is_expectation(index, node):
             continue
         found.add(node.name)
         waiting.extend(index.parents(node))
@@ -175,10 +175,12 @@ def _head(index: GraphIndex) -> set[str]:
 
 
 def _is_expectation(index: GraphIndex, node: Any) -> bool:
-    if node.op_type not in CONVOLUTIONS:
+    """A sum with constant weights over a distribution: of a softmax, or of exponentials."""
+    varying = index.varying(node)
+    if node.op_type not in CONVOLUTIONS | _PRODUCTS or len(varying) != 1:
         return False
-    source = index.through_shape_ops(node.input[0], SHAPE_OPS | _PAIRS)
-    return source is not None and source.op_type == "Softmax"
+    source = index.through_shape_ops(varying[0], SHAPE_OPS | _PAIRS)
+    return source is not None and source.op_type in ("Softmax", "Exp")
 
 
 def _is_residual(index: GraphIndex, node: Any) -> bool:

@@ -72,9 +72,9 @@ def rank_layers(
 ) -> list[Sensitivity]:
     """Quantize one layer at a time and see what comes out.
 
-    A layer is a convolution with its activation, a residual sum or a pooling (`graph.layers`). The error is taken at
-    the outputs of the head's last convolutions: there all numbers are of one kind, whatever the decoding makes of them,
-    and no threshold hides a loss.
+    A layer is a convolution with its activation, or a residual sum (`graph.layers`). The error is taken at the outputs
+    of the head's last convolutions: there all numbers are of one kind, whatever the decoding makes of them, and no
+    threshold hides a loss.
 
     Args:
         model: The float `ModelProto`.
