@@ -64,8 +64,8 @@ def decode_detr(logits: Float32, boxes: Float32, confidence: float, input_size: 
         >>> logits = np.log(np.array([[[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]], np.float32))
         >>> boxes = np.array([[[0.5, 0.5, 0.2, 0.4], [0.1, 0.1, 0.1, 0.1]]], np.float32)
         >>> found = decode_detr(logits, boxes, 0.5, (320, 256))
-        >>> found.boxes.round(1).tolist(), found.scores.round(3).tolist(), found.class_ids.tolist()
-        ([[128.0, 76.8, 192.0, 179.2]], [0.7], [0])
+        >>> np.rint(found.boxes).tolist(), found.class_ids.tolist(), f"{found.scores[0]:.2f}"
+        ([[128.0, 77.0, 192.0, 179.0]], [0], '0.70')
     """
     with np.errstate(invalid="ignore", over="ignore"):  # rows that are not finite fall out below
         powers = np.exp(logits[0] - logits[0].max(axis=1, keepdims=True))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -78,7 +80,14 @@ def test_overlapping_boxes_are_suppressed_within_a_class(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("parameters", "count"),
-    [({}, 4), ({"confidence": 0.5}, 3), ({"confidence": 0.99}, 0), ({"iou": 0.9}, 5), ({"max_detections": 2}, 2)],
+    [
+        ({}, 4),
+        ({"confidence": 0.5}, 3),
+        ({"confidence": 0.99}, 0),
+        ({"iou": 0.9}, 5),
+        ({"max_detections": 2}, 2),
+        ({"max_candidates": 3}, 2),
+    ],
 )
 def test_parameters(tmp_path: Path, parameters: dict[str, float], count: int) -> None:
     rows = [
@@ -152,9 +161,10 @@ def test_class_names_come_from_the_model(metadata: dict[str, str], expected: tup
         ({"names": "{0: 'x', 2: 'y'}"}, r"class numbers \[0, 2\]: expected 0..1"),
         ({"names": "__import__('os')"}, "cannot be read"),
         (OURS | {"eyehand.letterbox": "topleft-0"}, "eyehand.letterbox = 'topleft-0': supported is 'center-114'"),
-        (OURS | {"eyehand.color_order": "BGR"}, "eyehand.color_order = 'BGR'"),
-        (OURS | {"eyehand.scale": "1"}, "eyehand.scale = '1'"),
-        (OURS | {"eyehand.layout": "detr"}, "declares the layout 'detr'"),
+        (OURS | {"eyehand.color_order": "RGBA"}, "eyehand.color_order = 'RGBA': supported is 'RGB' or 'BGR'"),
+        (OURS | {"eyehand.scale": "1/256"}, "eyehand.scale = '1/256': supported is '1/255' or '1' or 'baked'"),
+        (OURS | {"eyehand.scale": "baked"}, "uint8, BGR and 'baked' go together"),
+        (OURS | {"eyehand.layout": "detr"}, "declares eyehand.layout = 'detr'"),
         (OURS | {"eyehand.input": "1x3x320x320"}, "eyehand.input = '1x3x320x320' and has the input 1x3x256x320"),
         (OURS | {"imgsz": "[320, 256]"}, r"imgsz = \[320, 256\]"),
         (OURS | {"imgsz": "256"}, "imgsz = 256"),
@@ -211,11 +221,175 @@ def test_a_model_with_another_input_is_refused(tmp_path: Path, shape: tuple[int,
         ({"confidence": float("nan")}, "confidence nan"),
         ({"iou": -0.1}, "iou -0.1"),
         ({"max_detections": 0}, "max_detections 0"),
+        ({"max_candidates": 0}, "max_candidates 0"),
     ],
 )
 def test_parameters_out_of_range_are_named(tmp_path: Path, parameters: dict[str, float], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         _detector(tmp_path, _output([]), **parameters)
+
+
+def test_suppression_across_classes(tmp_path: Path) -> None:
+    rows = [[100, 100, 200, 200, 0.95, 0.0], [105, 105, 205, 205, 0.0, 0.7], [10, 20, 30, 40, 0.3, 0.0]]
+    found = _detector(tmp_path, _output(rows), class_agnostic=True).detect(_frame())
+    assert found.scores.tolist() == pytest.approx([0.95, 0.3])
+
+
+BOX = (64.0, 32.0, 128.0, 96.0)  # of the input
+CENTERED = (96.0, 64.0, 64.0, 64.0)
+FRACTIONS = (96 / 320, 64 / 256, 64 / 320, 64 / 256)
+LOGITS = (-9.0, 3.0, -9.0)
+ANCHORS = '{"16": [[9, 9], [9, 9]], "8": [[9, 9], [64, 64]]}'
+ULTRALYTICS = {"names": "{0: 'red_cube', 1: 'distractor'}", "task": "detect", "imgsz": "[256, 320]"}
+TRANSFORMER = ULTRALYTICS | {"head": "RTDETRDecoder", "end2end": "False", "stride": "32"}
+END2END = ULTRALYTICS | {"head": "Detect", "end2end": "True"}
+
+
+def _declared(layout: str, **more: str) -> dict[str, str]:
+    return OURS | {"eyehand.layout": layout} | {f"eyehand.{key}": value for key, value in more.items()}
+
+
+def _grids() -> list[np.ndarray]:
+    """Scales of strides 16 and 8: a cell of the finer one sees the box at its corner, with an anchor of its size."""
+    coarse, fine = np.zeros((1, 2 * 7, 16, 20)), np.zeros((1, 2, 32, 40, 7))
+    coarse[:] = fine[:] = -9.0
+    fine[0, 1, 8, 12] = (-30, -30, 0, 0, 9, -9, 3)
+    return [coarse, fine]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "metadata", "letterboxed", "scores"),
+    [
+        ([[[*BOX, 0.9, 1], [*BOX, 0.8, 1], [0, 0, 0, 0, 0, 0]]], END2END, True, [0.9, 0.8]),
+        ([[[*FRACTIONS, 0.9, 1], [*FRACTIONS, 0.8, 1]]], TRANSFORMER, False, [0.9, 0.8]),
+        ([[[*FRACTIONS, 0.1, 0.9], [*FRACTIONS, 0.1, 0.8]]], _declared("rtdetr-raw-cxcywh"), True, [0.9, 0.8]),
+        ([[LOGITS, LOGITS], [FRACTIONS, FRACTIONS]], _declared("detr-logits"), True, [0.99999, 0.99999]),
+        ([[[*CENTERED, 0.9, 0.1, 1], [*CENTERED, 0.8, 0, 1]]], _declared("yolo-anchor-decoded"), True, [0.9]),
+        (_grids(), _declared("yolo-anchor-grid", anchors=ANCHORS, anchor_style="v3"), True, [0.95246]),
+    ],
+    ids=["end2end", "rtdetr", "rtdetr-raw", "detr", "anchor-decoded", "anchor-grid"],
+)
+def test_every_layout_gives_boxes_in_the_images_own_pixels(
+    tmp_path: Path, outputs: list[Any], metadata: dict[str, str], letterboxed: bool, scores: list[float]
+) -> None:
+    arrays = [np.array(output, np.float32) for output in outputs]
+    shaped = [array if array.ndim > 3 else array.reshape(1, *array.shape[-2:]) for array in arrays]
+    path = write_constant(tmp_path / "m.onnx", shaped, INPUT, metadata)
+    found = NetworkDetector(OnnxRuntimeBackend(path), confidence=0.5).detect(_frame(640, 480))
+    # 640x480 in 320x256: halved with 8 rows of grey above, or stretched by 1/2 and 256/480
+    wanted = [128, 48, 256, 176] if letterboxed else [128, 60, 256, 180]
+    np.testing.assert_allclose(found.scores, scores, atol=1e-4)  # of a set, two of the same box stay
+    np.testing.assert_allclose(found.boxes, [wanted] * len(scores), atol=1e-2)
+    assert found.class_ids.tolist() == [1] * len(scores)
+
+
+def test_a_set_is_bounded_and_best_first(tmp_path: Path) -> None:
+    rows = [[10 * n, 20, 10 * n + 8, 30, 0.3 + 0.1 * n, 0] for n in range(5)]
+    path = write_constant(tmp_path / "m.onnx", [np.array([rows])], INPUT, END2END)
+    found = NetworkDetector(OnnxRuntimeBackend(path), max_detections=3).detect(_frame())
+    assert found.scores.tolist() == pytest.approx([0.7, 0.6, 0.5])
+
+
+def test_a_class_that_the_model_does_not_name_is_refused(tmp_path: Path) -> None:
+    path = write_constant(tmp_path / "m.onnx", [np.array([[[*BOX, 0.9, 2]]])], INPUT, END2END)
+    with pytest.raises(BadInput, match=r"class ids 2\.\.2: expected 0\.\.1"):
+        NetworkDetector(OnnxRuntimeBackend(path)).detect(_frame())
+
+
+def _seen(path: Path, kind: int, shape: tuple[int, ...], metadata: dict[str, str]) -> NetworkDetector:
+    """A model of some input type whose output, in the same floating type, is a box with fixed scores."""
+    half = kind == TensorProto.FLOAT16
+    box = np.array([96, 64, 64, 64, 0.25, 0.75], np.float32).reshape(1, 6, 1)
+    nodes = [helper.make_node("Cast", ["box"], ["output0"], to=TensorProto.FLOAT16 if half else TensorProto.FLOAT)]
+    write_model(path, nodes, {"images": shape}, {"output0": (1, 6, 1)}, {"box": box}, metadata, kind)
+    if half:
+        model = onnx.load(str(path))
+        model.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+        onnx.save(model, str(path))
+    return NetworkDetector(OnnxRuntimeBackend(path))
+
+
+BAKED = OURS | {"eyehand.input": "1x256x320x3", "eyehand.color_order": "BGR", "eyehand.scale": "baked"}
+BAKED |= {"imgsz": "[256, 320]"}
+IMAGENET = {"eyehand.mean": "[0.485, 0.456, 0.406]", "eyehand.std": "[0.229, 0.224, 0.225]"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "metadata", "expected"),
+    [
+        (TensorProto.FLOAT, OURS, [0.2, 0.4, 0.6]),
+        (TensorProto.FLOAT, OURS | {"eyehand.color_order": "BGR"}, [0.6, 0.4, 0.2]),
+        (TensorProto.FLOAT, OURS | {"eyehand.scale": "1"}, [51.0, 102.0, 153.0]),
+        (TensorProto.FLOAT, OURS | IMAGENET, [(0.2 - 0.485) / 0.229, (0.4 - 0.456) / 0.224, (0.6 - 0.406) / 0.225]),
+        (TensorProto.FLOAT16, OURS, [0.2, 0.4, 0.6]),
+        (TensorProto.FLOAT16, OURS | {"eyehand.color_order": "BGR", "eyehand.scale": "1"}, [153.0, 102.0, 51.0]),
+        (TensorProto.UINT8, BAKED, [153, 102, 51]),
+    ],
+)
+def test_inputs_of_all_kinds(tmp_path: Path, kind: int, metadata: dict[str, str], expected: list[float]) -> None:
+    baked = kind == TensorProto.UINT8
+    detector = _seen(tmp_path / "m.onnx", kind, (1, 256, 320, 3) if baked else INPUT, metadata)
+    assert detector.input_size == (320, 256)
+    color = np.full((480, 640, 3), (153, 102, 51), np.uint8)
+    tensor = detector.preprocess(color)
+    assert tensor.dtype == helper.tensor_dtype_to_np_dtype(kind)
+    pixel = tensor[0, 100, 100] if baked else tensor[0, :, 100, 100]
+    np.testing.assert_allclose(pixel.astype(float), expected, rtol=1e-3 if kind == TensorProto.FLOAT16 else 1e-5)
+    padding = tensor[0, 3, 100] if baked else tensor[0, :, 3, 100]
+    unpadded = detector.preprocess(np.full((480, 640, 3), 114, np.uint8))
+    np.testing.assert_allclose(unpadded[0, 100, 100] if baked else unpadded[0, :, 100, 100], padding)
+    found = detector.detect(_frame(color=color))
+    assert found.scores.tolist() == [0.75]
+    np.testing.assert_allclose(found.boxes, [[128, 48, 256, 176]])
+    assert (found.boxes.dtype, found.scores.dtype) == (np.float32, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "metadata", "words"),
+    [
+        (TensorProto.UINT8, (1, 256, 320, 3), OURS | {"eyehand.input": "1x256x320x3"}, "uint8, BGR and 'baked'"),
+        (TensorProto.UINT8, (1, 256, 320, 3), BAKED | {"eyehand.color_order": "RGB"}, "uint8, BGR and 'baked'"),
+        (TensorProto.FLOAT, INPUT, BAKED | {"eyehand.input": "1x3x256x320"}, "uint8, BGR and 'baked'"),
+        (TensorProto.UINT8, (1, 256, 320, 3), BAKED | IMAGENET, "expected one of them"),
+        (TensorProto.UINT8, (1, 256, 320, 3), BAKED | {"eyehand.input": "1x3x256x320"}, "has the input 1x256x320x3"),
+        (TensorProto.UINT8, (1, 256, 320, 3), BAKED | {"imgsz": "[320, 256]"}, "imgsz"),
+        (TensorProto.FLOAT, INPUT, OURS | {"eyehand.mean": "[1, 2]"}, "three numbers"),
+        (TensorProto.FLOAT, INPUT, OURS | {"eyehand.mean": '"123"'}, "three numbers"),
+        (TensorProto.FLOAT, INPUT, OURS | {"eyehand.std": "[1, 2, 0]"}, "greater than 0"),
+        (TensorProto.FLOAT, INPUT, OURS | {"eyehand.mean": "[1, 2, NaN]"}, "finite"),
+    ],
+)
+def test_inputs_that_contradict_the_metadata_are_refused(
+    tmp_path: Path, kind: int, shape: tuple[int, ...], metadata: dict[str, str], words: str
+) -> None:
+    with pytest.raises(BadInput, match=words):
+        _seen(tmp_path / "m.onnx", kind, shape, metadata)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8])
+def test_preprocessing_allocates_nothing(tmp_path: Path, kind: int) -> None:
+    baked = kind == TensorProto.UINT8
+    detector = _seen(
+        tmp_path / "m.onnx", kind, (1, 256, 320, 3) if baked else INPUT, BAKED if baked else OURS | IMAGENET
+    )
+    image = np.zeros((480, 640, 3), np.uint8)
+    detector.preprocess(image)
+    tracemalloc.start()
+    try:
+        detector.preprocess(image)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000  # a plane has 81920 bytes
+
+
+def test_letterboxes_of_many_sizes_are_not_kept(tmp_path: Path) -> None:
+    detector = _detector(tmp_path, _output([[10, 20, 50, 60, 0.9, 0.0]]))
+    first = detector.letterbox(640, 480)
+    assert detector.letterbox(640, 480) is first
+    for width in range(50, 80):
+        assert len(detector.detect(_frame(width, 50))) <= 1
+    assert detector.letterbox(640, 480) is not first
 
 
 def test_the_packaged_model_loads_and_finds_nothing_in_a_black_image() -> None:

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from deploy.errors import BadInput
 from geometry import Camera, letterbox_fit, project
-from perception.letterbox import PADDING, Letterbox
+from perception.letterbox import CENTER, PADDING, STRETCH, Letterbox
 
 PROPERTY = settings(max_examples=80, deadline=None, derandomize=True)
 sizes = st.integers(16, 1500)
-letterboxes = st.builds(Letterbox, sizes, sizes, st.integers(16, 700), st.integers(16, 700))
+targets = st.integers(16, 700)
+padded = st.builds(Letterbox, sizes, sizes, targets, targets)
+stretched = st.builds(Letterbox, sizes, sizes, targets, targets, st.just(STRETCH))
+letterboxes = st.one_of(padded, stretched)
 coordinates = st.lists(st.tuples(*[st.floats(-500.0, 2000.0)] * 4), max_size=6)
 
 
@@ -43,7 +46,9 @@ def test_intrinsics_see_what_the_pixels_show(letterbox: Letterbox, focal: float,
     width, height = letterbox.source_size
     camera = Camera(width, height, focal, focal, width / 2, height / 2, (0.05, -0.1, 0.001, 0.002))
     lettered = letterbox.camera(camera)
-    assert lettered == camera.letterboxed(*letterbox.target_size)
+    assert (lettered.width, lettered.height) == letterbox.target_size
+    if letterbox.rule == CENTER:
+        assert lettered == camera.letterboxed(*letterbox.target_size)
     points = np.array([[*point, 1.0]])
     np.testing.assert_allclose(
         project(points, lettered), letterbox.pixels_to_target(project(points, camera)), atol=1e-6
@@ -51,7 +56,14 @@ def test_intrinsics_see_what_the_pixels_show(letterbox: Letterbox, focal: float,
 
 
 @PROPERTY
-@given(letterboxes)
+@given(stretched)
+def test_a_stretched_image_fills_both_directions(letterbox: Letterbox) -> None:
+    box = letterbox.boxes_to_target([[0, 0, *letterbox.source_size]])
+    np.testing.assert_allclose(box, [[0, 0, *letterbox.target_size]], atol=1e-9)
+
+
+@PROPERTY
+@given(padded)
 def test_the_whole_image_fits_and_fills_one_direction(letterbox: Letterbox) -> None:
     (width, height), (target_w, target_h) = letterbox.source_size, letterbox.target_size
     x1, y1, x2, y2 = letterbox.boxes_to_target([[0, 0, width, height]])[0]
@@ -99,6 +111,23 @@ def test_apply_equals_resize_pad_and_blob(source: tuple[int, int], target: tuple
         padded = cv2.copyMakeBorder(resized, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(PADDING,) * 3)
         expected = padded[:, :, ::-1].transpose(2, 0, 1).astype(np.float32) / 255.0
         np.testing.assert_allclose(out, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("source", [(640, 480), (333, 517), (320, 256), (100, 50)])
+def test_stretching_equals_resize(source: tuple[int, int]) -> None:
+    image = np.random.default_rng(3).integers(0, 256, (source[1], source[0], 3), dtype=np.uint8)
+    letterbox = Letterbox(*source, 320, 256, STRETCH)
+    expected = cv2.resize(image, (320, 256), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(letterbox.canvas(image), expected)
+    out = np.empty((3, 256, 320), np.float32)
+    letterbox.apply(image, out, order="BGR", gain=(1.0, 2.0, 0.5), bias=(0.0, 1.0, -1.0))
+    planes = expected.transpose(2, 0, 1).astype(np.float32)
+    np.testing.assert_allclose(out, [planes[0], 2 * planes[1] + 1, planes[2] / 2 - 1], atol=1e-4)
+
+
+def test_a_rule_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(BadInput, match="letterbox rule 'topleft'"):
+        Letterbox(640, 480, 320, 256, "topleft")
 
 
 def test_a_mark_lands_where_the_pixels_say() -> None:

@@ -9,7 +9,15 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["perception.decode", "perception.letterbox", "perception.model_metadata", "perception.nms"]
+    "module",
+    [
+        "perception.decode",
+        "perception.decode_anchors",
+        "perception.decode_sets",
+        "perception.letterbox",
+        "perception.model_metadata",
+        "perception.nms",
+    ],
 )
 def test_examples(module: str) -> None:
     result = doctest.testmod(importlib.import_module(module))
