@@ -65,7 +65,8 @@ class FakeGpu:
     Attributes:
         fails: Status that a function answers from now on, by its name.
         no_capture: Whether the engine's work cannot be recorded.
-        graph_error: Added to what a launched graph writes.
+        wrong_graph: Whether a launched graph writes other numbers than the engine.
+        empty_graph: Whether the engine's work gets lost in a recording, and the copies alone remain.
     """
 
     name: str = "Orin"
@@ -75,6 +76,7 @@ class FakeGpu:
     fails: dict[str, Status] = field(default_factory=dict)
     no_capture: bool = False
     wrong_graph: bool = False
+    empty_graph: bool = False
     device: dict[int, np.ndarray] = field(default_factory=dict)
     host: dict[int, Any] = field(default_factory=dict)
     mapped: set[int] = field(default_factory=set)

@@ -187,6 +187,8 @@ def _classes(state: FakeTensorRt) -> dict[str, type]:
                 stream.broken = True  # the first run allocates, which cannot be recorded
                 return False
             self._runs += 1
+            if stream.recorded is not None and gpu.empty_graph:
+                return True
             return gpu.queue(stream_handle, self._run) == Status.SUCCESS
 
         def _run(self) -> Status:

@@ -97,6 +97,8 @@ def test_a_graph_is_launched_and_buffers_are_kept(tmp_path: Path, fake: FakeTens
     [
         ({"no_capture": True}, "TensorRT stopped running"),
         ({"wrong_graph": True}, "other numbers"),
+        ({"empty_graph": True}, "other numbers"),
+        ({"empty_graph": True, "integrated": True}, "other numbers"),
         ({"fails": {"cudaStreamBeginCapture": Status.CAPTURE_UNSUPPORTED}}, "CUDA error 900 while recording"),
         ({"fails": {"cudaStreamEndCapture": Status.CAPTURE_INVALIDATED}}, "CUDA error 901"),
         ({"fails": {"cudaGraphInstantiate": Status.OUT_OF_MEMORY}}, "CUDA error 2 while making a graph"),
