@@ -1,4 +1,4 @@
-"""What the README tells people to type and to write is understood."""
+"""What README and docs tell people to type and to write is understood."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
 LINES = [line.split("#")[0].strip() for kind, block in BLOCKS if not kind for line in block.splitlines()]
-COMMANDS = [line for line in LINES if line.startswith("eyehand ")]
 DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+LINES += [
+    line.split("#")[0].strip()
+    for text in DOCS.values()
+    for kind, block in re.findall(r"```(\w*)\n(.*?)```", text, flags=re.DOTALL)
+    if not kind
+    for line in block.splitlines()
+]
+COMMANDS = sorted({line for line in LINES if line.startswith("eyehand ")})
 # in running text; those with brackets are the grammar, not something to type
 INLINE = sorted({line for text in (README, *DOCS.values()) for line in re.findall(r"`(eyehand [^`\[\n]+)`", text)})
 PROSE = README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
