@@ -6,6 +6,7 @@ enough in `deploy.gate`.
 
 from __future__ import annotations
 
-from launch.building.flow import Order, Outcome, build_detector
+from launch.building.flow import build_detector
+from launch.building.order import Order, Outcome
 
 __all__ = ["Order", "Outcome", "build_detector"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deploy.backend import Backend
 from deploy.errors import BadInput, EyehandError, require
@@ -29,7 +27,7 @@ from launch.building.engines import (
     last_passport,
     remove,
 )
-from launch.machine import machine_facts
+from launch.building.order import Order, Outcome, power_mode
 from launch.quantizing.install import folder
 from perception.detector import NetworkDetector
 from perception.evaluation import LabelledSet, compare, evaluate, open_labelled
@@ -38,67 +36,6 @@ Progress = Callable[[str], None]
 N = 300  # timed inferences
 CONFIDENT = 0.25  # of the boxes that are compared one by one
 NEAR_ZERO, OVERLAP, MOST = 0.001, 0.6, 300
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to build, out of what.
-
-    Attributes:
-        model: Name in the store.
-        precision: `fp16` or `int8`.
-        data: Labelled pictures for the gate; None leaves accuracy unmeasured, and the passport says so.
-        split: Part of those.
-        out: Folder of the engine; None is the model's own, or the user's for a packaged model.
-        timing_cache: File of the builder's timings; None is the user's for this machine.
-        workspace_mb: Scratch memory of the builder [MiB].
-    """
-
-    model: str
-    precision: str
-    data: str | None = None
-    split: str = "val"
-    out: Path | None = None
-    timing_cache: Path | None = None
-    workspace_mb: int = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an order.
-
-    Attributes:
-        model: The model.
-        asked: The engine that was asked for.
-        other: The FP16 engine that an INT8 one was timed against; None if there was none.
-        shipped: The engine that was installed; None if the gate refused.
-        reference: Accuracy of the float model; None if nothing was judged.
-        machine: Where it was built.
-        note: Why something else was shipped than was asked for; empty if it was not.
-    """
-
-    model: Model
-    asked: Engine
-    other: Engine | None
-    shipped: Engine | None
-    reference: Accuracy | None
-    machine: Machine
-    note: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        shipped = self.shipped
-        return {
-            "model": self.model.name,
-            "asked": self.asked.precision,
-            "shipped": shipped.precision if shipped is not None else None,
-            "engine": str(shipped.path) if shipped is not None else None,
-            "passport": str(passport_path(shipped.path)) if shipped is not None else None,
-            "target": self.machine.target(_power_mode()).model_dump(mode="json"),
-            "reference_map50_95": self.reference.map50_95 if self.reference is not None else None,
-            "engines": [_engine(item) for item in (self.asked, self.other) if item is not None],
-            "note": self.note,
-        }
 
 
 def build_detector(order: Order, progress: Progress) -> Outcome:
@@ -186,7 +123,7 @@ class _Build:
             self._progress(f"{part.kept} of {part.asked} nodes that ask for {part.precision} compute in it")
         engine = Engine(precision, self._stage / engine_file(precision), graph)
         engine.path.write_bytes(built.content)
-        target = machine.target(_power_mode())
+        target = machine.target(power_mode())
         about = {
             "model": self._model.name,
             "precision": precision,
@@ -251,7 +188,7 @@ class _Build:
         for engine, backend, timing in zip(engines, backends, map(Timing.of, durations), strict=True):
             others = [item.precision for item in engines if item is not engine]
             turns = f", in turns with {others[0]}" if others else ""
-            mode = _power_mode()
+            mode = power_mode()
             engine.timing, engine.fingerprint = timing, backend.fingerprint
             engine.conditions = f"{backend.graph_note}{turns}" + (f", power mode {mode}" if mode else "")
             self._progress(f"{engine.precision}: p50 {timing.p50_ms:.2f} ms, p99 {timing.p99_ms:.2f} ms")
@@ -275,21 +212,3 @@ def _detector(backend: Backend, confidence: float) -> NetworkDetector:
 def _metadata(graph: Path) -> dict[str, str]:
     onnx = require("onnx", "quantize")
     return {entry.key: entry.value for entry in onnx.load(str(graph)).metadata_props}
-
-
-def _power_mode() -> str | None:
-    mode = machine_facts().get("power_mode")
-    return str(mode) if mode is not None else None
-
-
-def _engine(engine: Engine) -> dict[str, Any]:
-    return {
-        "precision": engine.precision,
-        "graph": str(engine.graph),
-        "nodes": engine.report["precision"] if engine.report is not None else None,
-        "timing": engine.timing.to_dict() if engine.timing is not None else None,
-        "speed": engine.speed,
-        "map50_95": engine.accuracy.map50_95 if engine.accuracy is not None else None,
-        "verdict": list(engine.verdict.reasons) if engine.verdict is not None else None,
-        "fingerprint": engine.fingerprint,
-    }

@@ -15,7 +15,7 @@ from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from deploy.passport import Passport, file_sha256, passport_path
 from deploy.tensorrt.backend import TensorRtBackend
-from launch.building import flow
+from launch.building import flow, order
 from launch.cli import main
 from tests.deploy.tensorrt.fake_cuda import FakeGpu, Status
 from tests.deploy.tensorrt.fake_tensorrt import VERSIONS, FakeTensorRt, install
@@ -30,7 +30,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTensorRt:
     for name in ("CACHE", "DATA"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
     monkeypatch.setattr(flow, "N", 60)
-    monkeypatch.setattr(flow, "machine_facts", lambda: {"power_mode": "MAXN"})
+    monkeypatch.setattr(order, "machine_facts", lambda: {"power_mode": "MAXN"})
     return install(monkeypatch)
 
 
