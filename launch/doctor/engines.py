@@ -28,7 +28,7 @@ PROBE_MODEL = base64.b64decode(
 PROBE_INPUT = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
 PROBE_ANSWER = np.array([[[[45.0, 54.0], [81.0, 90.0]]]], dtype=np.float32)
 
-TENSORRT_REMEDY = "not needed; on a Jetson: apt-get install python3-libnvinfer, and python3 -m venv --system-site-packages; docs/jetson.md"
+TENSORRT_REMEDY = "not needed; on a Jetson: apt-get install python3-libnvinfer, and a venv with --system-site-packages"
 OPENVINO_REMEDY = "not needed; pip install 'eyehand[openvino]'"
 GL_REMEDY = "not needed, ray casting is slower; apt-get install libegl1 libgl1 libgl1-mesa-dri"
 
@@ -80,7 +80,7 @@ def tensorrt() -> Finding:
     from deploy.tensorrt.backend import TensorRtBackend
     from deploy.tensorrt.machine import make, make_log, this_machine
 
-    remedy = "reinstall JetPack's packages; see docs/jetson.md"
+    remedy = "the reason says what to install; on a Jetson see docs/jetson.md"
     try:
         machine = this_machine()
         make(machine, "Runtime", make_log(machine.trt))
