@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploy.errors import BadInput, require
 from deploy.export.bake import bake_preprocessing
-from deploy.export.framework import RTDETR, Loaded, load, quiet
+from deploy.export.framework import RTDETR, Loaded, check_weights, load, quiet
 from deploy.export.metadata import describe
 
 OPSET = 17
@@ -77,6 +77,7 @@ def export_detector(options: ExportOptions, folder: Path) -> Exported:
         BadInput: If the model is no detector of a known kind, or an option does not suit it.
         Missing: If torch, ultralytics, onnx or onnxslim is not installed.
     """
+    check_weights(options.weights)
     onnx = require("onnx", "train")
     require("onnxslim", "train")
     detector = load(options.weights, folder, options.classes, options.seed, options.end2end)

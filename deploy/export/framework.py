@@ -88,16 +88,12 @@ def load(weights: str, folder: Path, classes: Sequence[str] = (), seed: int = 0,
     """
     from deploy.training.detector import load_ultralytics
 
-    suffix = Path(weights).suffix.lower()
-    if suffix not in _CHECKPOINT + _DESCRIPTION:
-        raise BadInput(f"{weights}: expected a .pt checkpoint of ultralytics, or a .yaml such as yolo11n.yaml")
-    if suffix in _CHECKPOINT and not Path(weights).is_file():
-        raise BadInput(f"checkpoint {weights} does not exist: check the path; nothing is downloaded")
+    check_weights(weights)
     os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")
     ultralytics = load_ultralytics(folder)
     with quiet():
-        if suffix in _CHECKPOINT:
+        if is_checkpoint(weights):
             model, source = _load_checkpoint(ultralytics, weights)
         else:
             model, source = _build(ultralytics, weights, folder, classes, seed)
@@ -120,6 +116,27 @@ def load(weights: str, folder: Path, classes: Sequence[str] = (), seed: int = 0,
         trained_hw=_trained_size(model),
         source=source,
     )
+
+
+def is_checkpoint(weights: str) -> bool:
+    """Whether it is a checkpoint by its name, and so a pickle."""
+    return Path(weights).suffix.lower() in _CHECKPOINT
+
+
+def check_weights(weights: str) -> None:
+    """Refuse what cannot be loaded, before anything large is imported.
+
+    Raises:
+        BadInput: If it is no checkpoint and no description by its name, or the file is not there. A description may be
+            one that ultralytics brings along.
+    """
+    path = Path(weights)
+    if path.suffix.lower() not in _CHECKPOINT + _DESCRIPTION:
+        raise BadInput(f"{weights}: expected a .pt checkpoint of ultralytics, or a .yaml such as yolo11n.yaml")
+    if is_checkpoint(weights) and not path.is_file():
+        raise BadInput(f"checkpoint {weights} does not exist: check the path; nothing is downloaded")
+    if path.parent != Path() and not path.is_file():
+        raise BadInput(f"model description {weights} does not exist: check the path")
 
 
 @contextmanager
@@ -154,8 +171,6 @@ def _build(
     from ultralytics.nn.tasks import yaml_model_load
 
     path = Path(weights)
-    if path.parent != Path() and not path.is_file():
-        raise BadInput(f"model description {weights} does not exist: check the path")
     try:
         content = yaml_model_load(weights)
     except FileNotFoundError as error:

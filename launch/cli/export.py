@@ -17,11 +17,15 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from deploy.export.detector import ExportOptions, export_detector
     from deploy.export.folder import check_new, workshop, write_folder
+    from deploy.export.framework import check_weights, is_checkpoint
 
     out = Path(options.out)
     check_new(out)
-    if options.weights.lower().endswith(".pt"):
-        progress(f"{options.weights} is a pickle, which can run code when it is loaded: use files that you trust")
+    check_weights(options.weights)
+    if is_checkpoint(options.weights):
+        progress(
+            f"{options.weights} is a pickle, and a pickle can run code when it is loaded: use files that you trust"
+        )
     wanted = ExportOptions(
         weights=options.weights,
         imgsz=options.imgsz,
