@@ -29,11 +29,18 @@ def infer(path: Path, feeds: Feeds) -> np.ndarray:
     return np.concatenate([backend.infer(feed)["output0"] for feed in feeds])
 
 
-@pytest.fixture(scope="module", params=["s8", "u8"])
-def artifact(request: pytest.FixtureRequest, shipped: Path, calibration: Calibration, tmp_path_factory) -> Path:
-    model = load(shipped)
-    made = quantize(model, calibration.ranges("minmax"), request.param, float_region(model))
-    return save(made, tmp_path_factory.mktemp("made") / f"model.int8-{request.param}.onnx")
+@pytest.fixture(scope="module")
+def artifacts(shipped: Path, calibration: Calibration, tmp_path_factory) -> dict[str, Path]:
+    model, folder = load(shipped), tmp_path_factory.mktemp("made")
+    keep, ranges = float_region(model), calibration.ranges("minmax")
+    return {
+        style: save(quantize(model, ranges, style, keep), folder / f"model.int8-{style}.onnx") for style in ("s8", "u8")
+    }
+
+
+@pytest.fixture(params=["s8", "u8"])
+def artifact(request: pytest.FixtureRequest, artifacts: dict[str, Path]) -> Path:
+    return artifacts[request.param]
 
 
 def test_outputs_stay_near_the_float_models(shipped: Path, artifact: Path, unseen_feeds: Feeds) -> None:
@@ -59,9 +66,8 @@ def test_metadata_is_kept_and_the_precision_named(shipped: Path, artifact: Path)
     assert said == metadata(onnx.load(str(shipped)))
 
 
-def test_s8_is_what_tensorrt_takes(shipped: Path, calibration: Calibration) -> None:
-    model = load(shipped)
-    made = quantize(model, calibration.ranges("minmax"), "s8", float_region(model))
+def test_s8_is_what_tensorrt_takes(artifacts: dict[str, Path]) -> None:
+    made = load(artifacts["s8"])
     assert count_pairs(made) == 115
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in made.graph.initializer}
     pairs = [node for node in made.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
@@ -74,13 +80,11 @@ def test_s8_is_what_tensorrt_takes(shipped: Path, calibration: Calibration) -> N
     assert {(a.name, a.i) for node in by_channel for a in node.attribute} == {("axis", 0)}
 
 
-def test_u8_runs_in_8_bits_up_to_the_head(shipped: Path, calibration: Calibration, tmp_path: Path) -> None:
-    model = load(shipped)
-    path = save(quantize(model, calibration.ranges("minmax"), "u8", float_region(model)), tmp_path / "u8.onnx")
+def test_u8_runs_in_8_bits_up_to_the_head(artifacts: dict[str, Path], tmp_path: Path) -> None:
     options = ort.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.log_severity_level = 3
-    ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    ort.InferenceSession(str(artifacts["u8"]), options, providers=["CPUExecutionProvider"])
     kinds = Counter(node.op_type for node in onnx.load(str(tmp_path / "optimized.onnx")).graph.node)
     assert kinds["QLinearConv"] == 57
     assert kinds["Conv"] == 7
