@@ -10,9 +10,7 @@ from deploy.backend import IoSpec, Tensor
 from deploy.errors import BadInput
 from geometry.types import Image
 from perception.letterbox import Letterbox
-from perception.model_metadata import Preprocessing, check_input_size
-
-BAKED = "baked"
+from perception.model_metadata import BAKED, Preprocessing, check_input_size
 
 
 class InputPort:

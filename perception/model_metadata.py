@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.errors import BadInput
+from perception.letterbox import CENTER, STRETCH
 
 CLASSES = "eyehand.classes"
+BAKED = "baked"
 _ALLOWED = {
-    "letterbox": ("center-114", "stretch"),
+    "letterbox": (CENTER, STRETCH),
     "color_order": ("RGB", "BGR"),
-    "scale": ("1/255", "1", "baked"),
+    "scale": ("1/255", "1", BAKED),
 }
 
 
@@ -99,7 +101,7 @@ def preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
                 f"the model declares eyehand.{name} = {said[name]!r}: supported is {' or '.join(map(repr, allowed))}"
             )
     mean, std = _channels(metadata, "mean", defaults.mean), _channels(metadata, "std", defaults.std)
-    if said.get("scale") == "baked" and (mean, std) != (defaults.mean, defaults.std):
+    if said.get("scale") == BAKED and (mean, std) != (defaults.mean, defaults.std):
         raise BadInput(
             "the model declares eyehand.scale = 'baked' and eyehand.mean or eyehand.std: expected one of them"
         )
