@@ -12,6 +12,8 @@ from deploy.errors import BadInput, require
 from deploy.export.bake import bake_preprocessing
 from deploy.export.framework import RTDETR, Loaded, check_weights, load, quiet
 from deploy.export.metadata import describe
+from deploy.quantize.expectation import rewrite_expectations
+from deploy.quantize.graph import save
 
 OPSET = 17
 LARGEST_SIDE = 4096
@@ -117,6 +119,7 @@ def export_detector(options: ExportOptions, folder: Path) -> Exported:
         layout=detector.layout,
         letterbox=options.letterbox or detector.letterbox,
     )
+    save(rewrite_expectations(onnx.load(str(target))), target)
     if options.bake:
         onnx.save(bake_preprocessing(onnx.load(str(target))), str(target))
     return Exported(target, detector, (height, width), made_by)
