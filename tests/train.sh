@@ -17,13 +17,13 @@ if [ ! -e "$VENV/.complete" ] || [ pyproject.toml -nt "$VENV/.complete" ]; then
     pip install --quiet --editable '.[cpu,sim,eval]' pytest hypothesis onnx onnxslim
     if pip install --quiet "torch==$TORCH+cpu" 2>/dev/null; then
         pip install --quiet --no-deps "torchvision==$TORCHVISION" ultralytics
-        pip install --quiet matplotlib pillow polars psutil requests
+        pip install --quiet pillow polars psutil requests
     elif pip install --quiet --index-url "$CPU_INDEX" "torch==$TORCH" "torchvision==$TORCHVISION" 2>/dev/null; then
         pip install --quiet --no-deps ultralytics
-        pip install --quiet matplotlib pillow polars psutil requests
+        pip install --quiet pillow polars psutil requests
     else
         echo "no CPU build of torch $TORCH found: installing the extra 'train' as PyPI has it" >&2
-        pip install --quiet --editable '.[cpu,sim,train]'
+        pip install --quiet --editable '.[cpu,sim,eval,train]'
     fi
     touch "$VENV/.complete"
 fi
