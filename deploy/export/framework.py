@@ -89,7 +89,6 @@ def load(weights: str, folder: Path, classes: Sequence[str] = (), seed: int = 0,
     from deploy.training.detector import load_ultralytics
 
     check_weights(weights)
-    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")
     ultralytics = load_ultralytics(folder)
     with quiet():
@@ -153,9 +152,28 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
+@contextmanager
+def _known_classes_only() -> Iterator[None]:
+    """Let a checkpoint hold the framework's and torch's classes only, whatever was imported before and how.
+
+    The framework reads the environment once, at its import. Versions without that switch are left as they are.
+    """
+    tasks: Any = require("ultralytics.nn.tasks", "train")
+    before = getattr(tasks, "SAFE_LOAD", None)
+    if before is None:
+        yield
+        return
+    tasks.SAFE_LOAD = os.environ.get("ULTRALYTICS_SAFE_LOAD", "true").lower() in ("1", "true", "yes", "on")
+    try:
+        yield
+    finally:
+        tasks.SAFE_LOAD = before
+
+
 def _load_checkpoint(ultralytics: Any, weights: str) -> tuple[Any, dict[str, Any]]:
     try:
-        model = ultralytics.YOLO(weights)
+        with _known_classes_only():
+            model = ultralytics.YOLO(weights)
         model.model.eval()
     except Exception as error:  # damaged, foreign and refused files have no common exception
         raise BadInput(

@@ -40,7 +40,7 @@ def test_absent_checkpoint_of_a_training(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
 def test_without_the_framework_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("YOLO_OFFLINE", "YOLO_AUTOINSTALL", "YOLO_VERBOSE", "OMP_WAIT_POLICY", "ULTRALYTICS_SAFE_LOAD"):
+    for name in ("YOLO_OFFLINE", "YOLO_AUTOINSTALL", "YOLO_VERBOSE", "OMP_WAIT_POLICY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path / "settings"))
     with pytest.raises(Missing, match=r"pip install 'eyehand\[train\]'"):
