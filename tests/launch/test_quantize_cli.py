@@ -1,0 +1,127 @@
+"""eyehand quantize: artifacts with passports out of a recording; a network that was quantized whole is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.model_store import ModelStore
+from deploy.passport import Passport, passport_path
+from launch.cli.main import main
+
+for _module in ("onnx", "onnxruntime", "pycocotools", "mujoco"):
+    pytest.importorskip(_module)
+
+MODEL = "tabletop-yolov8n-small"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launch.quantizing.speed.N", 40)
+
+
+@pytest.fixture(scope="module")
+def labelled_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "bag"
+    assert main(["render", "--images", "48", "--seed", "31", "--format", "bag", "--out", str(path)]) == 0
+    return path
+
+
+def quantize(capsys: pytest.CaptureFixture[str], bag: Path, out: Path, *more: str) -> tuple[int, dict[str, Any], str]:
+    common = ["--frames", "24", "--eval-frames", "24", "--method", "minmax", "--out", str(out), "--json"]
+    code = main(["quantize", MODEL, "--bag", str(bag), *common, *more])
+    printed = capsys.readouterr()
+    return code, json.loads(printed.out) if printed.out.strip() else {}, printed.err
+
+
+def test_artifacts_pass_the_gate_and_carry_passports(
+    labelled_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "made"
+    code, told, _ = quantize(capsys, labelled_bag, out, "--precision", "int8-s8,fp16,int8-u8", "--sensitivity")
+    assert (code, told["passed"]) == (0, True)
+    assert told["evaluation"]["labels"] == "labels of the recordings"
+    assert told["calibration"]["frames"] == 24
+    assert told["sensitivity"][0]["noise"] >= told["sensitivity"][-1]["noise"]
+    source = ModelStore().find(MODEL)
+    for artifact in told["artifacts"]:
+        assert artifact["drop"] <= 0.010
+        path = out / artifact["file"]
+        assert path.is_file() == artifact["installed"]
+        if not artifact["installed"]:
+            assert "is not faster than fp32 here" in artifact["reason"], "only U8 has its target here"
+            assert artifact["precision"] == "int8-u8"
+            continue
+        passport = Passport.read(passport_path(path))
+        passport.check_file(path)
+        assert (passport.precision, passport.classes) == (artifact["precision"], source.passport.classes)  # type: ignore[union-attr]
+        assert passport.source == {"name": "model.onnx", "sha256": source.sha256}
+        assert passport.parity is not None
+        assert passport.parity["map50_95"] == artifact["map50_95"]
+        assert passport.parity["reference_sha256"] == source.sha256
+        assert set(passport.parity["class_delta"]) <= set(passport.classes)
+        assert passport.latency
+        assert passport.license == "AGPL-3.0-only"
+        if artifact["precision"] == "fp16":
+            assert passport.calibration is None
+        else:
+            assert passport.calibration is not None
+            assert (passport.calibration.method, passport.calibration.frames) == ("minmax", 24)
+            assert len(passport.calibration.sha256) == 64
+            assert passport.float_nodes
+        if artifact["precision"] != "int8-u8":
+            assert passport.speed == "unverified on target"
+
+
+def test_the_gate_refuses_a_network_that_was_quantized_whole(
+    labelled_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The classic failure: boxes and scores share one scale in the last concatenation, and the scores vanish."""
+    out = tmp_path / "made"
+    out.mkdir()
+    (out / "model.int8-u8.onnx").write_bytes(b"an older one")
+    code, told, errors = quantize(capsys, labelled_bag, out, "--precision", "int8-u8", "--everything")
+    assert (code, told["passed"]) == (1, False)
+    (artifact,) = told["artifacts"]
+    assert artifact["map50_95"] < 0.05
+    assert not artifact["installed"]
+    assert "eyehand: int8-u8 is refused: mAP50-95 falls from" in errors
+    assert "nothing was installed" in errors
+    assert [file.name for file in out.iterdir()] == ["model.int8-u8.onnx"], "what was there is as it was"
+
+
+def test_without_labels_the_float_model_is_the_judge(
+    labelled_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launch.quantizing.judges.labelled_bags", lambda _bags: ())
+    code, told, _ = quantize(capsys, labelled_bag, tmp_path / "made", "--precision", "fp16")
+    assert (code, told["evaluation"]["labels"]) == (0, "the float model's own detections")
+    passport = Passport.read(tmp_path / "made" / "model.fp16.passport.json")
+    assert passport.parity is not None
+    assert passport.parity["labels"] == "the float model's own detections"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nosuch", "--bag", "BAG"], "model 'nosuch' not found"),
+        ([MODEL, "--bag", "nowhere"], "nowhere"),
+        ([MODEL, "--bag", "BAG", "--precision", "int4"], "--precision int4: expected some of int8-u8, int8-s8"),
+        ([MODEL, "--bag", "BAG", "--data", "nowhere"], "nowhere: no such file"),
+        ([MODEL, "--bag", "BAG", "--out", "FILE"], "is a file: name a folder"),
+        (["FILE.onnx", "--bag", "BAG"], "has no passport"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_a_line(
+    labelled_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "best.onnx").write_bytes(ModelStore().find(MODEL).onnx_path.read_bytes())
+    places = {"BAG": str(labelled_bag), "FILE": str(tmp_path / "file"), "FILE.onnx": str(tmp_path / "best.onnx")}
+    assert main(["quantize", *(places.get(argument, argument) for argument in arguments)]) == 2
+    error = capsys.readouterr().err.strip().split("\n")[-1]
+    assert words in error
+    assert error.startswith("eyehand: ")
