@@ -34,6 +34,7 @@ def execute(options: argparse.Namespace) -> int:
         bake=options.bake_preprocessing,
         end2end=options.end2end,
         seed=options.seed,
+        letterbox=options.letterbox,
     )
     with workshop(out) as place:
         exported = export_detector(wanted, place)

@@ -54,6 +54,10 @@ def _export(parser: argparse.ArgumentParser, epilog: str) -> None:
     detector.add_argument(
         "--bake-preprocessing", action="store_true", help="take uint8 images: cast, colour order and scale in the graph"
     )
+    detector.add_argument(
+        "--letterbox", choices=("center-114", "stretch"),
+        help="what training did to images (default: what the framework's own predictor does)",
+    )  # fmt: skip
     detector.add_argument("--end2end", action="store_true", help="keep the head without suppression of YOLO v10 and 26")
     detector.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of a MODEL.yaml's random weights")
     detector.add_argument("--json", action="store_true", help=JSON)
