@@ -13,7 +13,8 @@ from launch.cli.model_commands import add_model_commands
 from launch.cli.values import at_least, fraction
 
 EPILOG = (
-    "exit codes: 0 done, 1 the task failed (replay: not identical; report --fail-on-miss: contract broken), 2 the "
+    "exit codes: 0 done, 1 the task failed (replay: not identical; report --fail-on-miss: contract broken; quantize, "
+    "build: refused by the gate; export: not what the framework computes), 2 the "
     "command or its input is wrong, 3 hardware or a dependency is missing, 70 a mistake of eyehand's own (please "
     "report it), 130 interrupted, 141 no reader"
 )
