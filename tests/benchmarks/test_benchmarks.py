@@ -47,3 +47,19 @@ def test_soak() -> None:
     assert len(result["samples"]) > 5
     assert result["samples"][-1]["bag_mb"] < 10, "no images in it"
     assert result["kept"] is all(verdict["kept"] for verdict in result["verdicts"])
+
+
+def test_detector() -> None:
+    for module in ("mujoco", "onnxruntime", "pycocotools"):
+        pytest.importorskip(module)
+    result = benchmark(
+        "detector.py", "--model", "tabletop-yolov8n-small", "--frames", "8", "--iterations", "20",
+        "--detect-iterations", "20", "--no-framework",
+    )  # fmt: skip
+    rows = {row["name"]: row for row in result["rows"]}
+    assert rows["onnxruntime fp32"]["map50_95"] > 0.5
+    assert all(0 < row["p50_ms"] <= row["p99_ms"] and row["n"] == 20 for row in rows.values())
+    assert all(row["times_faster_than_framework"] is None for row in rows.values())
+    assert result["detect_stage"]["n"] == 20
+    assert result["detect_stage"]["file"].startswith("model")
+    assert not set(rows) & set(result["skipped"])
