@@ -103,9 +103,7 @@ def _fill(torch: Any, network: Any, weights: Weights, onnx_path: Path) -> None:
                 module.weight.fill_(float(np.sqrt(1.0 + module.eps)))
                 missing += _copy(torch, module.bias, weights, name.removesuffix("bn") + "conv.bias")
             elif isinstance(module, torch.nn.Conv2d):
-                if (
-                    not module.weight.requires_grad
-                ):  # the numbers 0 to 15, which the graph may hold otherwise
+                if not module.weight.requires_grad:  # the numbers 0 to 15, which the graph may hold otherwise
                     continue
                 missing += _copy(torch, module.weight, weights, f"{name}.weight")
                 if module.bias is not None:
