@@ -25,7 +25,7 @@ def execute(options: argparse.Namespace) -> int:
         frames=options.frames,
         eval_frames=options.eval_frames,
         methods=METHODS if options.method == "auto" else (options.method,),
-        precisions=options.precision,
+        precisions=tuple(dict.fromkeys(options.precision)),
         out=Path(options.out) if options.out else None,
         sensitivity=options.sensitivity,
         everything=options.everything,
@@ -49,24 +49,13 @@ def _show(outcome: Outcome) -> None:
     from rich.table import Table
 
     table = Table(title=f"{outcome.model.name}: mAP50-95 {100 * outcome.reference.map50_95:.1f} in fp32", box=None)
-    for name in (
-        "artifact",
-        "method",
-        "mAP50-95",
-        "change",
-        "box p99",
-        "score p99",
-        "engine",
-        "p50",
-        "p99",
-        "fp32 p99",
-    ):
-        table.add_column(name, justify="left" if name in ("artifact", "method", "engine") else "right")
-    table.add_column("")
+    words, figures = ("artifact", "method", "engine", ""), ("mAP50-95", "change", "box p99", "score p99", "p50", "p99")
+    for name in (*words, *figures, "fp32 p99"):
+        table.add_column(name, justify="left" if name in words else "right")
     for item in outcome.candidates:
         change = 100 * (item.accuracy.map50_95 - outcome.reference.map50_95)
         parity, timing, before = item.parity, item.timing, item.float_timing
-        figures = [
+        row = [
             f"{100 * item.accuracy.map50_95:.1f}",
             f"{change:+.1f}",
             f"{parity.box_px.p99:.2f} px" if parity is not None else "",
@@ -76,7 +65,7 @@ def _show(outcome: Outcome) -> None:
             f"{before.p99_ms:.2f} ms" if before is not None else "",
         ]
         end = f"installed, speed {item.speed}" if item.ship else "not installed"
-        table.add_row(item.precision, item.method or "", item.engine, end, *figures)
+        table.add_row(item.precision, item.method or "", item.engine, end, *row)
     console = Console(width=None if Console().is_terminal else 200)
     console.print(table)
     for item in outcome.candidates:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,40 +24,51 @@ def folder(model: Model, out: Path | None) -> Path:
     """Where artifacts go: what was asked for, else beside the model; of a packaged model into the user's folder.
 
     Raises:
-        BadInput: If the model is not one of the store: a name and a passport belong to an artifact.
+        BadInput: If the model is not one of the store: a name and a passport belong to an artifact; if it is an
+            artifact itself; or if the folder cannot be written to, which is better known before than after.
     """
     if model.passport is None:
         raise BadInput(
             f"{model.onnx_path} has no passport, which says what its tensors mean: make a model "
             "folder with eyehand export detector"
         )
-    if out is not None:
-        if out.exists() and not out.is_dir():
-            raise BadInput(f"--out {out} is a file: name a folder")
-        return out
+    if model.passport.precision != "fp32":
+        raise BadInput(f"{model.onnx_path} is itself an artifact ({model.passport.precision}): name the fp32 model")
     *_, user, packaged = default_search()
-    return user / model.name if model.path.parent.resolve() == packaged.resolve() else model.path
+    if out is None:
+        out = user / model.name if model.path.parent.resolve() == packaged.resolve() else model.path
+    there = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise BadInput(f"--out {out}{' is' if there == out else f': {there} is'} a file: name a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise BadInput(f"{there} cannot be written to: name another folder with --out")
+    return out
 
 
 def install(
     model: Model, out: Path, candidates: Sequence[Candidate], calibration: Calibration, reference: Accuracy, labels: str
 ) -> None:
-    """Write files and passports; an older artifact that is not to be shipped any more is taken away."""
+    """Write files and passports; an older artifact that is not to be shipped any more is taken away.
+
+    All is written beside first, so that a disk that is full leaves what was there as it was.
+    """
     assert model.passport is not None
     out.mkdir(parents=True, exist_ok=True)
-    for candidate in candidates:
-        target = out / candidate.file
-        if not candidate.ship:
-            if target.resolve() != model.onnx_path.resolve():
-                target.unlink(missing_ok=True)
-                passport_path(target).unlink(missing_ok=True)
-            continue
-        part = target.with_name(target.name + ".part")
-        shutil.copyfile(candidate.path, part)
-        passport = _passport(model, model.passport, candidate, calibration, reference, labels, part)
-        passport_path(target).unlink(missing_ok=True)  # never an artifact with the passport of another
-        part.replace(target)
-        passport.write(passport_path(target))
+    shipped = [candidate for candidate in candidates if candidate.ship]
+    with tempfile.TemporaryDirectory(prefix=".quantize-", dir=out) as stage:
+        for candidate in shipped:
+            file = Path(stage) / candidate.file
+            shutil.copyfile(candidate.path, file)
+            passport = _passport(model, model.passport, candidate, calibration, reference, labels, file)
+            passport.write(passport_path(file))
+        for candidate in candidates:
+            passport_path(out / candidate.file).unlink(missing_ok=True)  # never an artifact with another's passport
+            if not candidate.ship:
+                (out / candidate.file).unlink(missing_ok=True)
+        for candidate in shipped:
+            file = Path(stage) / candidate.file
+            file.replace(out / file.name)
+            passport_path(file).replace(passport_path(out / file.name))
 
 
 def _passport(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -93,8 +93,14 @@ def from_bags(bags: Sequence[Path], held_out: Sequence[FrameRef], reference: Det
     labelled = labelled_bags(bags)
     if labelled:
         wanted = {image_digest(image) for _, image in images(held_out)}
-        kept = [picture for part in labelled for picture in part if image_digest(picture.image) in wanted]
-        return Judges(Held(labelled[0].class_names, kept), "labels of the recordings")
+        names = tuple(sorted({name for part in labelled for name in part.class_names}))
+        kept = [_numbered_by(names, part.class_names, one) for part in labelled for one in part if _is(one, wanted)]
+        if not kept:
+            raise BadInput(
+                f"{', '.join(map(str, bags))}: none of the {len(held_out)} frames that were held out to judge on has "
+                "labels: label more of the recordings' frames, or give labelled pictures with --data"
+            )
+        return Judges(Held(names, kept), "labels of the recordings")
     pictures = []
     for number, (ref, image) in enumerate(images(held_out)):
         found = reference.detect(still(image, number))
@@ -107,3 +113,13 @@ def from_bags(bags: Sequence[Path], held_out: Sequence[FrameRef], reference: Det
             "judge: give labelled pictures with --data, or recordings that show what it knows"
         )
     return Judges(Held(reference.class_names, pictures), "the float model's own detections", own=True)
+
+
+def _is(picture: LabelledImage, wanted: set[str]) -> bool:
+    return image_digest(picture.image) in wanted
+
+
+def _numbered_by(names: tuple[str, ...], before: tuple[str, ...], picture: LabelledImage) -> LabelledImage:
+    """A picture whose class ids count in `names`: each recording has a list of its own, of the classes it shows."""
+    number = np.array([names.index(name) for name in before], np.int32)
+    return replace(picture, class_ids=number[picture.class_ids])
