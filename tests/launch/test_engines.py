@@ -69,9 +69,7 @@ def test_the_fallback_takes_the_same_precision_where_it_has_it(store: Path) -> N
 
 
 def test_what_there_is_not_is_named(store: Path) -> None:
-    with pytest.raises(
-        BadInput, match=r"has no model\.int8-u8\.onnx, .*: make it with eyehand quantize"
-    ):
+    with pytest.raises(BadInput, match=r"has no model\.int8-u8\.onnx, .*: make it with eyehand quantize"):
         resolve_engines(DetectorConfig(model="mine", precision="int8"), threads=1)
     with pytest.raises(BadInput, match="fp16 has no artifact that onnxruntime runs"):
         resolve_engines(DetectorConfig(model="mine", precision="fp16"), threads=1)
