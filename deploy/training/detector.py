@@ -125,13 +125,13 @@ class DetectorTraining:
         )
 
     def started(self, weights: Path) -> DetectorTraining:
-        """The same training from trained weights: of their width, and a decoder's backbone and neck frozen at first.
+        """The same training of a decoder on trained weights: of their width, backbone and neck frozen at first.
 
         Args:
             weights: Checkpoint of a YOLOv8.
         """
         width = width_of(load_ultralytics(self.out), weights)
-        return replace(self, weights=weights, width=width, frozen=self.architecture == "rtdetr")
+        return replace(self, weights=weights, width=width, frozen=True)
 
 
 def train_detector(options: DetectorTraining) -> Path:
@@ -233,7 +233,7 @@ def _network(ultralytics: Any, options: DetectorTraining) -> tuple[Any, dict[str
     special: dict[str, Any] = {}
     if options.architecture == "rtdetr":
         model = ultralytics.RTDETR(str(write_network(content, options.out, options.architecture)))
-        special["trainer"] = rectangular_trainer()
+        special["trainer"] = rectangular_trainer(fixed_statistics=options.weights is not None)
         if options.weights is not None:
             model.load(str(options.weights))
     else:

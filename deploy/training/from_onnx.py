@@ -1,7 +1,8 @@
 """A checkpoint of a YOLOv8 again out of its exported ONNX file, to train on from it, prune it or compare with it.
 
 An export folds each batch normalization into the convolution before it. The way back puts the folded weights into the
-framework's network and makes every normalization the identity, so the outputs are the file's to float rounding.
+framework's network and makes every normalization the identity, so the outputs are the file's to float rounding. The
+identity has no statistics: whoever trains on keeps the normalizations as they are (`BatchNorm2d.eval()`).
 """
 
 from __future__ import annotations

@@ -49,8 +49,12 @@ def with_decoder(architecture: dict[str, Any], size: DecoderSize) -> dict[str, A
     return {**architecture, "head": [*architecture["head"][:-1], [levels, 1, "RTDETRDecoder", arguments]]}
 
 
-def rectangular_trainer() -> type[Any]:
+def rectangular_trainer(fixed_statistics: bool) -> type[Any]:
     """Make the trainer's class; a function, since its bases are imported when a training starts.
+
+    Args:
+        fixed_statistics: Keep the batch normalization of backbone and neck as the weights have it, as DETRs do. Weights
+            out of an ONNX file have it folded away, so the statistics of a batch would undo what was learnt.
 
     Returns:
         A subclass of `ultralytics.models.rtdetr.train.RTDETRTrainer`.
@@ -58,7 +62,9 @@ def rectangular_trainer() -> type[Any]:
     require("ultralytics", "train")
     from ultralytics.models.rtdetr.train import RTDETRTrainer
     from ultralytics.models.yolo.detect import DetectionTrainer
+    from ultralytics.utils.torch_utils import unwrap_model
 
+    torch = require("torch", "train")
     validator = rectangular_validator()
 
     class Trainer(RTDETRTrainer):  # type: ignore[misc]
@@ -68,6 +74,14 @@ def rectangular_trainer() -> type[Any]:
 
         def get_validator(self) -> Any:
             return validator(self.test_loader, save_dir=self.save_dir, args=copy(self.args), _callbacks=self.callbacks)
+
+        def _model_train(self) -> None:
+            super()._model_train()
+            if fixed_statistics:
+                for layer in unwrap_model(self.model).model[:-1]:
+                    for module in layer.modules():
+                        if isinstance(module, torch.nn.BatchNorm2d):
+                            module.eval()
 
     return Trainer
 

@@ -38,7 +38,7 @@ def _train(parser: argparse.ArgumentParser, epilog: str) -> None:
         "--architecture", choices=("yolov8", "yolo11", "yolo26", "rtdetr"), default="yolov8", help="(yolov8)"
     )
     detector.add_argument("--width", type=float, metavar="X", help="factor of the channels (0.125); nano is 0.25")
-    detector.add_argument("--start", metavar="NAME", help="model whose weights, or backbone and neck, to start from")
+    detector.add_argument("--start", metavar="NAME", help="model whose backbone and neck an rtdetr starts from")
 
 
 def _export(parser: argparse.ArgumentParser, epilog: str) -> None:

@@ -71,15 +71,14 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _start(options: argparse.Namespace) -> Path | None:
-    """The model file whose weights a training starts from."""
+    """The model file whose backbone and neck a decoder starts from."""
     from deploy.model_store import ModelStore
     from deploy.training.architecture import WIDTH, check_network
-    from deploy.training.start import STARTABLE
 
     check_network(options.architecture, WIDTH if options.width is None else options.width)
     if options.start is None:
         return None
-    if options.architecture not in STARTABLE:
+    if options.architecture != "rtdetr":
         raise BadInput(f"--start {options.start}: a {options.architecture} starts from scratch; leave --start out")
     if options.width is not None:
         raise BadInput(f"--width {options.width}: --start {options.start} has its own width; leave one of them out")

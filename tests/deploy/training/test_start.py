@@ -61,18 +61,11 @@ def test_one_epoch_is_one_of_each(training: DetectorTraining, trained: list[Dete
     assert [stage.epochs for stage in trained] == [1, 1]
 
 
-def test_a_yolo_goes_on_with_all_layers(
-    training: DetectorTraining, trained: list[DetectorTraining], weights: Path
-) -> None:
-    train_from(weights, replace(training, architecture="yolov8"))
-    assert [(stage.frozen, stage.epochs, stage.width) for stage in trained] == [(False, 16, 0.25)]
-
-
 def test_from_scratch(training: DetectorTraining, trained: list[DetectorTraining]) -> None:
     _, ended = train_from(None, training)
     assert trained == [training] == [ended]
 
 
-def test_an_architecture_without_a_way_back_from_onnx_is_refused(training: DetectorTraining, weights: Path) -> None:
-    with pytest.raises(BadInput, match=r"a yolo11 starts from scratch: only yolov8 and rtdetr start from "):
+def test_only_a_decoder_starts_from_weights(training: DetectorTraining, weights: Path) -> None:
+    with pytest.raises(BadInput, match="a yolo11 starts from scratch: only an rtdetr takes the backbone of "):
         train_from(weights, replace(training, architecture="yolo11"))
