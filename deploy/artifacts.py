@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from deploy.errors import BadInput
-from deploy.model_store import MODEL_FILE
 from deploy.passport import PRECISIONS
 
+MODEL_FILE = "model.onnx"
 U8, S8 = "model.int8-u8.onnx", "model.int8-s8.onnx"
 FP16 = "model.fp16.onnx"
 AUTO = "auto"

@@ -10,7 +10,7 @@ from typing import Any
 from deploy.artifacts import precision_of
 from deploy.backend import Backend
 from deploy.errors import BadInput, EyehandError, Missing
-from deploy.timing import Int64, Timing, durations_in_turns, p99_spread
+from deploy.timing import Int64, Timing, durations_in_turns, p99_spread, time_backend
 
 Factory = Callable[[Path, int], Backend]
 
@@ -86,7 +86,7 @@ def measure(
     limit_s: float | None = None,
     vet: Callable[[Candidate], None] | None = None,
 ) -> list[Measured]:
-    """Time candidates in turns; one that cannot run is noted with the reason and stops nobody.
+    """Time candidates in turns; one that cannot run, or stops working, is noted with the reason and stops nobody.
 
     Args:
         candidates: What to time.
@@ -110,8 +110,8 @@ def measure(
                 rows.append((candidate, running[-1]))
             except Exception as error:  # engines of other packages may raise anything
                 rows.append(Measured.refused(candidate, error))
-        durations = iter(durations_in_turns(running, warmup=WARMUP, n=n, limit_s=limit_s))
-        return [row if isinstance(row, Measured) else _measured(*row, next(durations)) for row in rows]
+        durations = _durations(running, n, limit_s)
+        return [row if isinstance(row, Measured) else _measured(*row, durations[id(row[1])]) for row in rows]
     finally:
         for backend in running:
             backend.close()
@@ -124,5 +124,31 @@ def nothing_runs(measured: Sequence[Measured]) -> EyehandError:
     return kind(f"no engine runs the model here: {reasons or 'there is no artifact that any takes'}")
 
 
-def _measured(candidate: Candidate, backend: Backend, durations_ns: Int64) -> Measured:
+def _durations(running: Sequence[Backend], n: int, limit_s: float | None) -> dict[int, Int64 | Exception]:
+    """Durations of each engine [ns] by its `id`, or why it stopped working; the others are timed without it."""
+    failed: dict[int, Int64 | Exception] = {}
+    while True:
+        left = [backend for backend in running if id(backend) not in failed]
+        try:
+            durations = durations_in_turns(left, warmup=WARMUP, n=n, limit_s=limit_s)
+        except Exception:  # engines of other packages may raise anything
+            found = {id(backend): error for backend in left if (error := _failure(backend)) is not None}
+            if not found:
+                raise
+            failed |= found
+        else:
+            return failed | {id(backend): row for backend, row in zip(left, durations, strict=True)}
+
+
+def _failure(backend: Backend) -> Exception | None:
+    try:
+        time_backend(backend, warmup=0, n=WARMUP)
+    except Exception as error:
+        return error
+    return None
+
+
+def _measured(candidate: Candidate, backend: Backend, durations_ns: Int64 | Exception) -> Measured:
+    if isinstance(durations_ns, Exception):
+        return Measured.refused(candidate, durations_ns)
     return Measured(candidate, Timing.of(durations_ns), p99_spread(durations_ns), backend.fingerprint)

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.artifacts import MODEL_FILE, precision_of
 from deploy.errors import BadInput
 from deploy.passport import Passport, file_sha256, passport_path
 
-MODEL_FILE = "model.onnx"
+__all__ = ["CARD_FILE", "MODEL_FILE", "Model", "ModelStore", "default_search"]
+
 CARD_FILE = "README.md"
 _ARTIFACTS = ("model.*.onnx", "model.*.engine")
 
@@ -26,7 +28,9 @@ class Model:
         passport: Its passport; None if there is none.
         card: Text of `README.md`; empty if there is none.
         artifacts: Files made from it, by their names: `model.int8-u8.onnx`, `model.fp16.engine`, ... They may lie in
-            another folder of that name in the store: an engine that was built for a packaged model, for example.
+            another folder of that name in the store: an engine that was built for a packaged model, for example. Of
+            several the first in the order of the search counts: what a user made of a packaged model, before what is
+            packaged.
     """
 
     name: str
@@ -51,7 +55,8 @@ class Model:
             Its path, and its passport; None only for a model file that came without one.
 
         Raises:
-            BadInput: If it is not there, has no passport, or one of another file or of an artifact of another model.
+            BadInput: If it is not there, has no passport, or one of another file, of an artifact of another model or
+                of another precision than its name says.
         """
         if file == self.onnx_path.name:
             return self.onnx_path, self.passport
@@ -65,6 +70,8 @@ class Model:
             raise BadInput(f"{path} has no passport {passport_path(path).name} beside it: make it again")
         if passport.source.get("sha256") not in (None, self.sha256):
             raise BadInput(f"{path} was made from another model than {self.onnx_path}: make it again")
+        if precision_of(file) not in (passport.precision, passport.precision.split("-")[0]):
+            raise BadInput(f"{path} is {passport.precision} by its passport: give the file its own name back")
         return path, passport
 
 
@@ -124,10 +131,11 @@ def _load(name: str, onnx_path: Path, folders: Iterable[Path] = ()) -> Model:
     card = onnx_path.parent / CARD_FILE
     artifacts: dict[str, Path] = {}
     if onnx_path.name == MODEL_FILE:
-        for folder in (onnx_path.parent, *folders):
+        for folder in tuple(folders) or (onnx_path.parent,):
             for pattern in _ARTIFACTS:
                 for file in folder.glob(pattern):
-                    artifacts.setdefault(file.name, file)
+                    if file.name not in artifacts and (folder == onnx_path.parent or not _is_anothers(file, onnx_path)):
+                        artifacts[file.name] = file
     return Model(
         name=name,
         path=onnx_path.parent,
@@ -136,6 +144,15 @@ def _load(name: str, onnx_path: Path, folders: Iterable[Path] = ()) -> Model:
         card=card.read_text(encoding="utf-8") if card.is_file() else "",
         artifacts=artifacts,
     )
+
+
+def _is_anothers(artifact: Path, onnx_path: Path) -> bool:
+    """Whether an artifact in another folder of the name was made from another model; if nobody knows, it was not."""
+    try:
+        source = Passport.read(passport_path(artifact)).source.get("sha256")
+    except BadInput:
+        return False
+    return source not in (None, file_sha256(onnx_path))
 
 
 def _read_passport(artifact: Path) -> Passport | None:

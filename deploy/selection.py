@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.artifacts import AUTO, artifact_for
+from deploy.artifacts import AUTO, MODEL_FILE, artifact_for, precision_of
 from deploy.candidates import Candidate, Factory, Measured, measure, nothing_runs
 from deploy.errors import BadInput
-from deploy.model_store import MODEL_FILE
-from deploy.passport import Passport, passport_path
+from deploy.passport import Passport, file_sha256, passport_path
 
 TIE = 0.05
 LIMIT_S = 15.0
@@ -54,8 +53,9 @@ def choose(
     The lowest 99th percentile wins. Those within 5 % of it are equal in that, or those within what an engine differs
     from itself where the machine is that busy, and the lower median wins; those within 5 % of that are equal too, and
     the most precise wins. So INT8 that is not faster than fp32 here is not chosen.
-    An artifact other than the model itself counts only with a passport of its file, an INT8 one only if the
-    passport has its parity with the model: without, nobody knows what it detects.
+    An artifact other than the model itself counts only with a passport of its file and of this model, an INT8 one only
+    if the passport has its parity with the model: without, nobody knows what it detects. What does not count is named
+    in the reason.
 
     Args:
         artifacts: Files of the model folder, by name; the model itself is `model.onnx`.
@@ -79,7 +79,8 @@ def choose(
             f"no {precision} artifact for {', '.join(backends) or 'any engine'} among {', '.join(artifacts)}: make one "
             "with eyehand quantize or eyehand build, or choose another precision"
         )
-    measured = measure(candidates, backends, threads, n=n, limit_s=limit_s, vet=vet)
+    source = file_sha256(artifacts[MODEL_FILE]) if MODEL_FILE in artifacts else None
+    measured = measure(candidates, backends, threads, n=n, limit_s=limit_s, vet=lambda one: vet(one, source))
     if all(row.timing is None for row in measured):
         raise nothing_runs(measured)
     winner = best(measured)
@@ -103,11 +104,16 @@ def p99_tie(measured: Sequence[Measured]) -> float:
     return max(TIE, *(row.spread for row in measured))
 
 
-def vet(candidate: Candidate) -> None:
+def vet(candidate: Candidate, source: str | None = None) -> None:
     """Refuse an artifact that nobody vouches for.
 
+    Args:
+        candidate: The artifact.
+        source: Hash of the model; None if it is not there.
+
     Raises:
-        BadInput: If it has no passport of its file; or is INT8, and the passport does not say how it compares.
+        BadInput: If it has no passport of its file; if that speaks of another model or precision; or is INT8, and the
+            passport does not say how it compares.
     """
     if candidate.file == MODEL_FILE:
         return
@@ -116,6 +122,10 @@ def vet(candidate: Candidate) -> None:
         raise BadInput(f"{candidate.path} has no passport {path.name} beside it: make it again")
     passport = Passport.read(path)
     passport.check_file(candidate.path)
+    if source is not None and passport.source.get("sha256") not in (None, source):
+        raise BadInput(f"{candidate.path} was made from another model than {MODEL_FILE}: make it again")
+    if precision_of(candidate.file) not in (passport.precision, passport.precision.split("-")[0]):
+        raise BadInput(f"{candidate.path} is {passport.precision} by its passport: give the file its own name back")
     if candidate.precision not in _PRECISE_FIRST and passport.parity is None:
         raise BadInput(f"{candidate.path} did not pass the gate: its passport has no parity with {MODEL_FILE}")
 
@@ -132,9 +142,10 @@ def _why(winner: Measured, measured: Sequence[Measured], threads: int) -> str:
     busy = ""
     if others and noise > TIE:
         busy = f" (the machine is busy: p99 of one and the same engine differs by {noise:.0%})"
+    refused = "".join(f"; not {row.candidate}: {row.reason}" for row in measured if row.reason and not row.missing)
     return (
         f"{winner.candidate} was chosen by {winner.timing.n} inferences with {threads} thread{'s'[: threads > 1]} "
-        f"here: {_figures(winner)}, {against}{'' if others else ' runs'}{busy}"
+        f"here: {_figures(winner)}, {against}{'' if others else ' runs'}{busy}{refused}"
     )
 
 

@@ -96,9 +96,9 @@ def test_artifacts_come_from_every_folder_of_the_name(tmp_path: Path) -> None:
     source = _model(tmp_path / "packaged", "cube")
     mine = tmp_path / "mine" / "cube"
     mine.mkdir(parents=True)
-    for file in (source.with_name("model.int8-u8.onnx"), mine / "model.fp16.engine"):
+    for file, precision in ((source.with_name("model.int8-u8.onnx"), "int8-u8"), (mine / "model.fp16.engine", "fp16")):
         file.write_bytes(file.name.encode())
-        _passport(file, precision="fp16", source={"sha256": hashlib.sha256(b"onnx").hexdigest()})
+        _passport(file, precision=precision, source={"sha256": hashlib.sha256(b"onnx").hexdigest()})
     model = ModelStore([tmp_path / "mine", tmp_path / "packaged"]).find("cube")
     assert sorted(model.artifacts) == ["model.fp16.engine", "model.int8-u8.onnx"]
     assert model.artifact("model.onnx") == (source, None)
@@ -124,6 +124,32 @@ def test_an_artifact_that_is_not_this_models_is_refused(tmp_path: Path) -> None:
     (folder / "model.a.passport.json").unlink()
     with pytest.raises(BadInput, match=r"has no passport model\.a\.passport\.json"):
         model.artifact("model.a.onnx")
+
+
+def test_what_a_user_made_of_a_packaged_model_comes_first(tmp_path: Path) -> None:
+    packaged = _model(tmp_path / "packaged", "cube").parent
+    user = tmp_path / "user" / "cube"
+    user.mkdir(parents=True)
+    of_it, of_an_older_one = hashlib.sha256(b"onnx").hexdigest(), "00"
+    for folder, source in ((packaged, of_it), (user, of_it)):
+        (folder / "model.int8-u8.onnx").write_bytes(str(folder).encode())
+        _passport(folder / "model.int8-u8.onnx", precision="int8-u8", source={"sha256": source})
+    store = ModelStore([tmp_path / "user", tmp_path / "packaged"])
+    assert store.find("cube").artifact("model.int8-u8.onnx")[0] == user / "model.int8-u8.onnx"
+    _passport(user / "model.int8-u8.onnx", precision="int8-u8", source={"sha256": of_an_older_one})
+    assert store.find("cube").artifact("model.int8-u8.onnx")[0] == packaged / "model.int8-u8.onnx"
+
+
+def test_an_artifact_under_the_name_of_another_kind_is_refused(tmp_path: Path) -> None:
+    folder = _model(tmp_path, "cube").parent
+    (folder / "model.int8-u8.onnx").write_bytes(b"s8")
+    _passport(folder / "model.int8-u8.onnx", precision="int8-s8")
+    (folder / "model.int8.engine").write_bytes(b"engine")
+    _passport(folder / "model.int8.engine", precision="int8-s8-fp16")
+    model = ModelStore([tmp_path]).find("cube")
+    with pytest.raises(BadInput, match=r"model\.int8-u8\.onnx is int8-s8 by its passport"):
+        model.artifact("model.int8-u8.onnx")
+    assert model.artifact("model.int8.engine")[0].name == "model.int8.engine"
 
 
 def test_default_search_is_here_then_the_user_then_packaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def test_table_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     lines = out.splitlines()
     assert lines[0].startswith("tabletop-yolov8n-small, 1 thread")
-    assert [line.split()[0] for line in lines[2:4]] == ["openvino", "onnxruntime"]
-    assert "cores, load" in lines[4]
+    assert {"openvino", "onnxruntime"} <= {line.split()[0] for line in lines[2:] if line.strip()}
+    assert "cores, load" in out
     assert sum("not available: tensorrt" in line for line in lines) == 1
     assert "cuda" not in out
 
