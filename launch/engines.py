@@ -11,7 +11,7 @@ from deploy.artifacts import artifact_for
 from deploy.backend import Backend
 from deploy.errors import BadInput, EyehandError
 from deploy.model_store import MODEL_FILE, Model, ModelStore
-from deploy.passport import Passport
+from deploy.passport import Passport, file_sha256
 from deploy.selection import choose
 from launch import plugins
 from launch.config.tree import DetectorConfig, FallbackEngineConfig
@@ -91,9 +91,15 @@ def load_detector(
 
 
 def _resolve_fallback(fallback: FallbackEngineConfig, backend: str, precision: str) -> FallbackEngineConfig:
-    """The fallback runs on the same engine, in the same precision where it has such an artifact."""
+    """The fallback runs on the same engine, in the same precision where it has such an artifact.
+
+    What a recorded run used is used again where it is still there, whatever else was made since.
+    """
     model = ModelStore().find(fallback.model)
-    here = [file for file in artifact_for(backend, precision.split("-")[0]) if file in _artifacts(model)]
+    there = _artifacts(model)
+    used = [file for file in artifact_for(backend) if file in there and there[file].name == fallback.file]
+    here = [file for file in used if file_sha256(there[file]) == fallback.sha256]
+    here += [file for file in artifact_for(backend, precision.split("-")[0]) if file in there]
     path, passport = _artifact(model, here[0] if here else _file(model, backend, "fp32"))
     return fallback.model_copy(update={"file": path.name, "sha256": _sha256(model, path, passport)})
 
@@ -108,9 +114,11 @@ def _file(model: Model, backend: str, precision: str) -> str:
     Raises:
         BadInput: If the model has none.
     """
+    if precision == AUTO:
+        raise BadInput("precision 'auto' is for a run, which measures: name fp32, fp16 or int8 here")
     wanted = artifact_for(backend, precision)
     if not wanted:
-        raise BadInput(f"detector.precision: {precision} has no artifact that {backend} runs; choose another, or auto")
+        raise BadInput(f"precision {precision} has no artifact that {backend} runs: choose another precision or engine")
     there = _artifacts(model)
     for file in wanted:
         if file in there:

@@ -68,6 +68,25 @@ def test_the_fallback_takes_the_same_precision_where_it_has_it(store: Path) -> N
         assert fallback.file == file
 
 
+def test_a_recorded_runs_fallback_is_used_again_whatever_was_made_since(store: Path) -> None:
+    artifact(store, "int8-u8")
+    small = store.parent / "small"
+    shutil.copytree(store, small)
+    (small / "model.int8-u8.onnx").unlink()
+    config = DetectorConfig(model="mine", precision="int8", fallback=FallbackEngineConfig(model="small"))
+    recorded = resolve_engines(config, threads=1)
+    artifact(small, "int8-u8")
+    assert resolve_engines(recorded, threads=1) == recorded
+    anew = resolve_engines(config, threads=1).fallback
+    assert anew is not None
+    assert anew.file == "model.int8-u8.onnx"
+
+
+def test_auto_is_not_taken_for_fp32(store: Path) -> None:
+    with pytest.raises(BadInput, match="precision 'auto' is for a run, which measures: name fp32, fp16 or int8"):
+        load_detector("mine", precision="auto", **THRESHOLDS)
+
+
 def test_what_there_is_not_is_named(store: Path) -> None:
     with pytest.raises(BadInput, match=r"has no model\.int8-u8\.onnx, .*: make it with eyehand quantize"):
         resolve_engines(DetectorConfig(model="mine", precision="int8"), threads=1)
