@@ -21,6 +21,7 @@ FEW = 40
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
+    from deploy.export.folder import workshop
     from perception.evaluation.writing import WRITERS, check_new
     from robot.sim.labelled_set import RenderedSet
     from robot.sim.render import make_renderer
@@ -35,7 +36,13 @@ def execute(options: argparse.Namespace) -> int:
     rendered = RenderedSet(
         "egl" if name == "egl" else "raycast", options.images, options.seed, options.domain, processes
     )
-    data = _write_bag(rendered, out) if options.format == "bag" else WRITERS[options.format](rendered, out, SPLIT)
+    with workshop(out) as place:  # a set that was broken off would open as a smaller one
+        made = place / out.absolute().name
+        write = WRITERS.get(options.format, _write_bag)
+        data = out / write(rendered, made, SPLIT).relative_to(made)
+        out.mkdir(exist_ok=True)
+        for part in made.iterdir():
+            part.replace(out / part.name)
     value = {
         "out": str(out),
         "data": str(data),
@@ -54,7 +61,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write_bag(rendered: RenderedSet, out: Path) -> Path:
+def _write_bag(rendered: RenderedSet, out: Path, _split: str) -> Path:
     """A recording of the wrist camera: a picture every 100 ms, with depth and labels of its stamp."""
     from launch.bag import topics
     from launch.bag.writer import BagWriter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from launch.cli import main
 from perception.evaluation import open_labelled
 from perception.sources.recording import RecordingSource
+from robot.sim.dataset import Sample
 from robot.sim.labelled_set import RenderedSet
 
 pytest.importorskip("mujoco")
@@ -77,3 +79,16 @@ def test_refused_before_anything_is_made(
     assert message in err
     assert err.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("form", ["yolo", "bag"])
+def test_a_set_that_is_broken_off_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    whole = RenderedSet.samples
+
+    def samples(self: RenderedSet) -> Iterator[Sample]:
+        yield next(iter(whole(self)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RenderedSet, "samples", samples)
+    assert main(["render", "--images", "3", "--format", form, "--out", str(tmp_path / "set")]) == 130
+    assert list(tmp_path.iterdir()) == []
