@@ -34,6 +34,8 @@ def execute(options: argparse.Namespace) -> int:
         options.model, backend=options.backend, precision=options.precision, threads=options.threads,
         confidence=CONFIDENCE, iou=IOU, max_detections=MAX_DETECTIONS,
     )  # fmt: skip
+    if options.pictures is not None:
+        Path(options.pictures).mkdir(parents=True, exist_ok=True)  # before minutes, too
     total = len(labelled)
     progress(f"{total} pictures through {options.model} ({options.precision}) on {fingerprint}")
     answers = collect(detector, labelled, lambda done: progress(f"{done} of {total}") if done % STEP == 0 else None)

@@ -22,8 +22,13 @@ def find_json(folder: Path, split: str) -> Path | None:
         ):  # fmt: skip
             if found := sorted(folder.glob(pattern)):
                 return found[0]
-    files = sorted([*folder.glob("*.json"), *folder.glob("annotations/*.json")])
+    files = json_files(folder)
     return files[0] if len(files) == 1 and not files[0].stem.startswith("instances_") else None
+
+
+def json_files(folder: Path) -> list[Path]:
+    """Files in a folder that may be COCO's, of any split."""
+    return sorted([*folder.glob("*.json"), *folder.glob("annotations/*.json")])
 
 
 def open_coco(path: Path, split: str) -> LabelledFiles:

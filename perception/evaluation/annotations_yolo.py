@@ -71,7 +71,10 @@ def _names(path: Path, about: dict[str, Any]) -> tuple[str, ...]:
     count = about.get("nc", len(names))
     if count != len(names):
         raise BadInput(f"{path}: nc is {count}, with {len(names)} names; expected one name a class")
-    return tuple(str(name) for name in names)
+    names = [str(name) for name in names]
+    if len(set(names)) < len(names):
+        raise BadInput(f"{path}: names are {_few(tuple(names))}, one of them twice; expected each class once")
+    return tuple(names)
 
 
 def _names_beside(folder: Path) -> tuple[str, ...]:

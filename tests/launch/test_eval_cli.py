@@ -106,3 +106,12 @@ def test_refused_in_one_sentence(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("eyehand: ")
     assert message in last
+
+
+def test_pictures_that_cannot_be_written_are_refused_before_the_work(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("text")
+    assert main(["eval", "detector", "--data", str(folder), "--pictures", str(tmp_path / "file")]) == 2
+    error = capsys.readouterr().err
+    assert error == f"eyehand: File exists: {tmp_path / 'file'}\n"

@@ -113,6 +113,7 @@ def test_yolo_picture_without_labels_shows_nothing(tmp_path: Path) -> None:
         ("", "names: cube\nval: images/val\n", "names are 'cube'; expected a list"),
         ("", "names: {1: cube}\nval: images/val\n", r"numbered 1; expected 0\.\.0"),
         ("", "nc: 3\nnames: [cube]\nval: images/val\n", "nc is 3, with 1 names"),
+        ("", "names: [cube, cup, cube]\nval: images/val\n", "names are cube, cup, cube, one of them twice"),
         ("", "names: [cube\n", "not YAML"),
         ("", "names\n", "holds a str"),
         ("", "names: [cube]\nval: labels/val\n", "no .jpg.* files there"),
@@ -160,7 +161,7 @@ def test_coco_as_it_is_distributed(tmp_path: Path, by: str) -> None:
     assert first.boxes.tolist() == [[10, 20, 40, 60.5]]
     assert (first.class_ids.tolist(), first.areas.tolist(), first.ignore.tolist()) == ([1], [700.0], [False])
     assert (second.boxes.tolist(), second.ignore.tolist()) == ([[0, 0, 200, 100]], [True])
-    with pytest.raises(BadInput, match="no labelled pictures there"):
+    with pytest.raises(BadInput, match=r"no COCO file of split 'train'; it has instances_val2017\.json"):
         open_labelled(tmp_path, "train")
 
 
@@ -282,6 +283,12 @@ def test_voc_splits(tmp_path: Path) -> None:
     (folder / "JPEGImages" / "a.jpg").unlink()
     with pytest.raises(BadInput, match=r"its picture .*JPEGImages/a\.jpg does not exist"):
         open_labelled(folder)
+
+
+def test_a_split_that_coco_has_not_is_named(tmp_path: Path) -> None:
+    WRITERS["coco"](album(), tmp_path / "set", "val")
+    with pytest.raises(BadInput, match=r"no COCO file of split 'test'; it has instances_val\.json"):
+        open_labelled(tmp_path / "set", "test")
 
 
 @pytest.mark.parametrize("name", ["gone", "empty", "notes.txt"])
