@@ -68,12 +68,14 @@ class Split:
     held_out: tuple[FrameRef, ...]
 
 
-def survey(bags: Iterable[Path], exclude: frozenset[str] = frozenset()) -> Survey:
+def survey(bags: Iterable[Path], exclude: Iterable[Image] = ()) -> Survey:
     """Look at every colour frame of recordings, and note those that differ from what came shortly before.
+
+    A frame that an earlier recording has to the bit counts once: a recording may be named twice, or be a copy.
 
     Args:
         bags: Run folders or bags, with one or more cameras each.
-        exclude: `image_digest` of images that must not be calibrated on.
+        exclude: Images that must not be calibrated on, nor what looks like one of them.
 
     Raises:
         BadInput: If one is no bag or has no images, or if fewer than 16 distinct frames are left.
@@ -82,19 +84,25 @@ def survey(bags: Iterable[Path], exclude: frozenset[str] = frozenset()) -> Surve
     thumbs: list[npt.NDArray[np.int16]] = []
     blocks: list[npt.NDArray[np.int64]] = []
     digests: list[str] = []
-    seen = 0
+    seen = excluded = 0
     places = list(bags)
+    others = [_thumb(image) for image in exclude]
+    apart = np.stack(others) if others else np.zeros((0, *_THUMB[::-1], 3), np.int16)
     for bag in places:
+        earlier = set(digests)
         for camera in _camera_names(bag):
             kept: list[npt.NDArray[np.int16]] = []
             stamps: list[int] = []
             for index, stamp_ns, image in _frames(bag, camera):
                 seen += 1
-                thumb = cv2.resize(image, _THUMB, interpolation=cv2.INTER_AREA).astype(np.int16)
+                thumb = _thumb(image)
                 if kept and _nearest(thumb, np.stack(kept[-_RECENT:])) <= _SAME:
                     continue
+                if _nearest(thumb, apart) <= _SAME:
+                    excluded += 1
+                    continue
                 digest = image_digest(image)
-                if digest in exclude:
+                if digest in earlier:
                     continue
                 kept.append(thumb)
                 stamps.append(stamp_ns)
@@ -104,8 +112,9 @@ def survey(bags: Iterable[Path], exclude: frozenset[str] = frozenset()) -> Surve
             blocks.append(_blocks(stamps))
     if len(refs) < LEAST:
         raise BadInput(
-            f"{', '.join(map(str, places))}: {seen} frames, of which {len(refs)} are distinct: expected at least "
-            f"{LEAST} to calibrate on; record more, or from more places"
+            f"{', '.join(map(str, places))}: {seen} frames, of which {len(refs)} are distinct"
+            f"{f' and {excluded} look like one to judge by' if excluded else ''}: expected at least {LEAST} to "
+            "calibrate on; record more, or from more places"
         )
     return Survey(tuple(refs), np.stack(thumbs), np.concatenate(blocks), tuple(digests), seen)
 
@@ -170,6 +179,11 @@ def _stratified(found: Survey, rows: npt.NDArray[np.int64], count: int) -> npt.N
         for position in range(quota)
     ]
     return np.array(sorted(taken), np.int64)
+
+
+def _thumb(image: Image) -> npt.NDArray[np.int16]:
+    small: npt.NDArray[np.int16] = cv2.resize(image, _THUMB, interpolation=cv2.INTER_AREA).astype(np.int16)
+    return small
 
 
 def _nearest(thumb: npt.NDArray[np.int16], others: npt.NDArray[np.int16]) -> int:

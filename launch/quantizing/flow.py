@@ -20,7 +20,7 @@ from launch.quantizing import install
 from launch.quantizing.candidates import ENGINE, PRECISIONS, STYLE, Candidate
 from launch.quantizing.judges import Judges, from_bags, from_data
 from launch.quantizing.speed import judge_speeds
-from perception.calibration import FrameRef, image_digest, images, split, survey
+from perception.calibration import FrameRef, images, split, survey
 from perception.detector import NetworkDetector
 from perception.evaluation import Parity, compare
 
@@ -162,11 +162,9 @@ def _frames(
 ) -> tuple[Judges, tuple[FrameRef, ...], int, int]:
     """What to judge on, what to calibrate on, and how many frames there were, all and distinct."""
     judges = None
-    exclude: frozenset[str] = frozenset()
     if order.data is not None:
         judges = from_data(order.data, order.split, order.eval_frames)
-        exclude = frozenset(image_digest(picture) for picture in judges.pictures())
-    found = survey(order.bags, exclude)
+    found = survey(order.bags, judges.pictures() if judges is not None else ())
     chosen = split(found, order.frames, 0 if judges is not None else order.eval_frames)
     if judges is None:
         if not chosen.held_out:

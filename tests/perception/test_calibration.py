@@ -11,7 +11,7 @@ import pytest
 from deploy.errors import BadInput
 from geometry.camera import Camera
 from launch.bag import BagWriter
-from perception.calibration import FrameRef, image_digest, images, split, survey
+from perception.calibration import FrameRef, images, split, survey
 from perception.frame import Frame
 
 SIZE = (64, 48)
@@ -99,10 +99,21 @@ def test_images_are_those_of_the_recording(tmp_path: Path) -> None:
     assert all(np.array_equal(image, scene(ref.index)) for ref, image in read)
 
 
-def test_images_of_the_evaluation_are_kept_out(tmp_path: Path) -> None:
+def test_images_of_the_evaluation_are_kept_out_and_what_looks_like_them(tmp_path: Path) -> None:
     path = bag(tmp_path / "run", [scene(index) for index in range(40)])
-    found = survey([path], frozenset(image_digest(scene(index)) for index in range(0, 40, 2)))
-    assert index_of(found.refs) == list(range(1, 40, 2))
+    noise = np.random.default_rng(0)
+    judged = [scene(index) for index in range(0, 40, 4)]  # to the bit
+    judged += [np.clip(scene(index) + noise.integers(-3, 4), 0, 255).astype(np.uint8) for index in range(2, 40, 4)]
+    assert index_of(survey([path], judged).refs) == list(range(1, 40, 2))
+    with pytest.raises(BadInput, match="40 frames, of which 0 are distinct and 40 look like one to judge by: expected"):
+        survey([path], [scene(index) for index in range(40)])
+
+
+def test_a_recording_that_is_named_twice_or_copied_counts_once(tmp_path: Path) -> None:
+    first, copy = (bag(tmp_path / name, [scene(index) for index in range(20)]) for name in ("run", "copy"))
+    found = survey([first, first, copy])
+    assert found.seen == 60
+    assert found.refs == survey([first]).refs
 
 
 @pytest.mark.parametrize(
