@@ -51,7 +51,22 @@ def install(
     """Write files and passports; an older artifact that is not to be shipped any more is taken away.
 
     All is written beside first, so that a disk that is full leaves what was there as it was.
+
+    Raises:
+        BadInput: If it cannot be written.
     """
+    try:
+        _install(model, out, candidates, calibration, reference, labels)
+    except OSError as error:  # which may name a file that nobody knows of
+        raise BadInput(
+            f"{out} does not take the artifacts ({error.strerror or error}): make room there, or name another folder "
+            "with --out"
+        ) from error
+
+
+def _install(
+    model: Model, out: Path, candidates: Sequence[Candidate], calibration: Calibration, reference: Accuracy, labels: str
+) -> None:
     assert model.passport is not None
     out.mkdir(parents=True, exist_ok=True)
     shipped = [candidate for candidate in candidates if candidate.ship]

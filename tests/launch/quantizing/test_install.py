@@ -69,7 +69,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(
         copy(source, target)
 
     monkeypatch.setattr(shutil, "copyfile", copyfile)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(BadInput, match=r"mine does not take the artifacts \(No space left on device\): make room"):
         install(model, model.path, candidates, CALIBRATION, JUDGED, "labels")
     assert {file.name: file.read_bytes() for file in model.path.iterdir()} == before
 
