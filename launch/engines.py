@@ -41,9 +41,12 @@ def resolve_engines(detector: DetectorConfig, threads: int) -> DetectorConfig:
     else:
         file = _file(model, backend, precision)
     path, passport = _artifact(model, file)
-    if why is None and path.name == detector.file:  # resolved before: a recording says why
+    again = path.name == detector.file  # resolved before, and not changed since
+    if why is None and again:  # a recording says why
         why = detector.why
     fallback = detector.fallback
+    if fallback is not None and not again:
+        fallback = fallback.model_copy(update={"file": None})
     if fallback is not None:
         fallback = _resolve_fallback(fallback, backend, passport.precision if passport is not None else "fp32")
     return detector.model_copy(

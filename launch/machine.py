@@ -11,6 +11,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,17 @@ def machine_facts(root: Path = ROOT) -> dict[str, Any]:
         threads may run (-1: all of them), `clocks_pinned` whether the clock may not fall, as after `jetson_clocks`.
     """
     return {label: _quietly(read, root) for label, read in _FACTS.items()}
+
+
+def installed(*packages: str) -> dict[str, str]:
+    """Versions of those of these packages that are installed, by their names."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def scheduling_class() -> str | None:

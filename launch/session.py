@@ -10,12 +10,12 @@ import resource
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from deploy.errors import BadInput
 from launch.config import to_yaml
+from launch.machine import installed
 from launch.report import RunAccount
 
 Progress = Callable[[str], None]
@@ -104,14 +104,9 @@ def peak_memory_mb() -> float:
 
 def versions() -> dict[str, str]:
     """Versions of what takes part in a run."""
-    found = {
+    return {
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "os": sys.platform,
+        **installed(*PACKAGES),
     }
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

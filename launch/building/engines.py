@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ from deploy.gate import Accuracy, Verdict
 from deploy.model_store import Model
 from deploy.passport import Latency, Passport, Target, file_sha256, passport_path
 from deploy.timing import Timing
+from launch.machine import installed
 
 GRAPHS = {"fp16": ("model.fp16.onnx",), "int8": ("model.int8-s8-fp16.onnx", "model.int8-s8.onnx")}
 UNJUDGED = "accuracy on this machine not measured: eyehand build with --data"
-_MAKERS = ("eyehand", "onnx")
 
 
 @dataclass(slots=True)
@@ -95,7 +94,7 @@ def first_passport(
                 "graph_sha256": graph.sha256,
                 "metadata": dict(metadata),
             },
-            "made_by": {**_versions(), "tensorrt": target.tensorrt},
+            "made_by": {**installed("eyehand", "onnx"), "tensorrt": target.tensorrt},
             "target": target,
             "latency": (),
             "metrics": {},
@@ -171,13 +170,3 @@ def is_of(path: Path, model: Model, graph: Passport) -> bool:
     except (BadInput, OSError):
         return False
     return (source.get("sha256"), source.get("graph_sha256")) == (model.sha256, graph.sha256)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _MAKERS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -31,11 +31,11 @@ from launch.building.order import Order, Outcome, power_mode
 from launch.quantizing.install import folder
 from perception.detector import NetworkDetector
 from perception.evaluation import LabelledSet, compare, evaluate, open_labelled
+from perception.evaluation.coco import MOST, NEAR_ZERO, OVERLAP
 
 Progress = Callable[[str], None]
 N = 300  # timed inferences
 CONFIDENT = 0.25  # of the boxes that are compared one by one
-NEAR_ZERO, OVERLAP, MOST = 0.001, 0.6, 300
 
 
 def build_detector(order: Order, progress: Progress) -> Outcome:

@@ -14,8 +14,6 @@ from launch.cli.say import progress, result
 if TYPE_CHECKING:
     from perception.evaluation import Answers, Confusion, Metrics
 
-# Near 0, so that the whole precision-recall curve is known; the overlap at which ultralytics validates.
-CONFIDENCE, IOU, MAX_DETECTIONS = 0.001, 0.6, 300
 # Pictures between two lines of progress.
 STEP = 100
 
@@ -28,11 +26,12 @@ def execute(options: argparse.Namespace) -> int:
 
     from launch.engines import load_detector
     from perception.evaluation import coco_metrics, collect, confusion, open_labelled
+    from perception.evaluation.coco import MOST, NEAR_ZERO, OVERLAP
 
     labelled = open_labelled(options.data, options.split)
     detector, fingerprint = load_detector(
         options.model, backend=options.backend, precision=options.precision, threads=options.threads,
-        confidence=CONFIDENCE, iou=IOU, max_detections=MAX_DETECTIONS,
+        confidence=NEAR_ZERO, iou=OVERLAP, max_detections=MOST,
     )  # fmt: skip
     if options.pictures is not None:
         Path(options.pictures).mkdir(parents=True, exist_ok=True)  # before minutes, too

@@ -23,11 +23,11 @@ from launch.quantizing.speed import judge_speeds
 from perception.calibration import FrameRef, images, split, survey
 from perception.detector import NetworkDetector
 from perception.evaluation import Parity, compare
+from perception.evaluation.coco import MOST, NEAR_ZERO, OVERLAP
 
 Progress = Callable[[str], None]
 RANKED_ON = 8  # frames
 CONFIDENT = 0.25  # of the boxes that are compared one by one
-NEAR_ZERO, OVERLAP, MOST = 0.001, 0.6, 300
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shutil
 import tempfile
@@ -14,10 +13,8 @@ from deploy.gate import Accuracy
 from deploy.model_store import Model, default_search
 from deploy.passport import Calibration, Latency, Passport, file_sha256, passport_path
 from deploy.timing import Timing
-from launch.machine import machine_facts
+from launch.machine import installed, machine_facts
 from launch.quantizing.candidates import Candidate
-
-_MAKERS = ("eyehand", "onnx", "onnxruntime", "openvino")
 
 
 def folder(model: Model, out: Path | None) -> Path:
@@ -101,7 +98,7 @@ def _passport(
             "sha256": file_sha256(file),
             "size_bytes": file.stat().st_size,
             "source": {"name": model.onnx_path.name, "sha256": model.sha256},
-            "made_by": _versions(),
+            "made_by": installed("eyehand", "onnx", "onnxruntime", "openvino"),
             "calibration": calibration.model_copy(
                 update={"method": candidate.method, "tried": dict(candidate.tried)}
             ) if quantized else None,
@@ -136,13 +133,3 @@ def _latencies(candidate: Candidate) -> tuple[Latency, ...]:
         for timing, conditions in pairs
         if timing is not None
     )  # fmt: skip
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _MAKERS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

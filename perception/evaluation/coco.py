@@ -23,6 +23,9 @@ from perception.evaluation.labelled import LabelledSet
 
 # What COCO looks at: the best 100 detections of a picture, of each class.
 DETECTIONS = 100
+# How a detector is set to be scored: a confidence near 0, so that the whole precision-recall curve is known, the
+# overlap at which ultralytics validates, and the most boxes of a picture.
+NEAR_ZERO, OVERLAP, MOST = 0.001, 0.6, 300
 _ALL, _SMALL, _MEDIUM, _LARGE = range(4)
 
 

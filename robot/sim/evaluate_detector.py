@@ -16,6 +16,7 @@ from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from perception.detector import Detector, NetworkDetector
 from perception.evaluation import collect
+from perception.evaluation.coco import MOST, NEAR_ZERO, OVERLAP
 from robot.sim.detection_score import DetectionScore, score
 from robot.sim.labelled_set import DEFAULT_SEED, DOMAINS, RenderedSet
 from robot.sim.render import Renderer, RendererName, make_renderer
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _figures(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     path = Path(options.model)
     model = path if path.suffix == ".onnx" else ModelStore().find(options.model).onnx_path
-    detector = NetworkDetector(OnnxRuntimeBackend(model, threads=2), confidence=0.001, iou=0.6, max_detections=300)
+    detector = NetworkDetector(OnnxRuntimeBackend(model, threads=2), NEAR_ZERO, OVERLAP, MOST)
     names: tuple[RendererName, ...] = ("egl", "raycast") if options.renderer == "both" else (options.renderer,)
     figures: dict[str, dict[str, float]] = {}
     for name in names:

@@ -80,6 +80,12 @@ def test_a_recorded_runs_fallback_is_used_again_whatever_was_made_since(store: P
     anew = resolve_engines(config, threads=1).fallback
     assert anew is not None
     assert anew.file == "model.int8-u8.onnx"
+    changed = resolve_engines(recorded.model_copy(update={"precision": "fp32"}), threads=1)
+    assert changed.fallback is not None
+    assert (changed.file, changed.fallback.file) == ("model.onnx", "model.onnx")
+    changed = resolve_engines(changed.model_copy(update={"precision": "int8"}), threads=1)
+    assert changed.fallback is not None
+    assert changed.fallback.file == "model.int8-u8.onnx"
 
 
 def test_auto_is_not_taken_for_fp32(store: Path) -> None:
