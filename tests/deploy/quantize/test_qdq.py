@@ -87,7 +87,7 @@ def test_u8_runs_in_8_bits_up_to_the_head(artifacts: dict[str, Path], tmp_path: 
     ort.InferenceSession(str(artifacts["u8"]), options, providers=["CPUExecutionProvider"])
     kinds = Counter(node.op_type for node in onnx.load(str(tmp_path / "optimized.onnx")).graph.node)
     assert kinds["QLinearConv"] == 57
-    assert kinds["Conv"] == 7
+    assert kinds["Conv"] == 6
     assert kinds["QuantizeLinear"] == 1  # the input; nothing goes back and forth
     assert kinds["DequantizeLinear"] == 6  # before the head's last convolutions
 
