@@ -141,15 +141,20 @@ def last_passport(engine: Engine, passport: Passport, reference: Accuracy | None
 def install(engine: Engine, folder: Path, passport: Passport) -> Engine:
     """Put an engine, its layers and its passport where the store finds them; whole, or not at all.
 
-    A run that is broken off in between leaves an engine without passport, which is refused.
+    All is written beside the engine first, so that a disk that is full leaves what was there. A run that is broken off
+    in between leaves an engine without passport, which is refused.
     """
     target = folder / engine_file(engine.precision)
-    passport_path(target).unlink(missing_ok=True)  # never an engine with the passport of another
-    engine.path.replace(target)
+    passport.write(passport_path(engine.path))
+    layers = _layers(engine.path)
     if engine.report is not None:
-        layers = target.with_suffix(".layers.json")
         layers.write_text(json.dumps(engine.report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    passport.write(passport_path(target))
+    passport_path(target).unlink(missing_ok=True)  # never an engine with the passport of another
+    _layers(target).unlink(missing_ok=True)
+    moves = {engine.path: target, layers: _layers(target), passport_path(engine.path): passport_path(target)}
+    for source, place in moves.items():
+        if source.exists():
+            source.replace(place)
     engine.path = target
     return engine
 
@@ -158,7 +163,7 @@ def remove(folder: Path, precision: str) -> bool:
     """Take an engine away that is not to be shipped any more; says whether there was one."""
     target = folder / engine_file(precision)
     found = target.is_file()
-    for file in (passport_path(target), target, target.with_suffix(".layers.json")):
+    for file in (passport_path(target), target, _layers(target)):
         file.unlink(missing_ok=True)
     return found
 
@@ -170,3 +175,8 @@ def is_of(path: Path, model: Model, graph: Passport) -> bool:
     except (BadInput, OSError):
         return False
     return (source.get("sha256"), source.get("graph_sha256")) == (model.sha256, graph.sha256)
+
+
+def _layers(engine: Path) -> Path:
+    """Where the report of an engine's layers is."""
+    return engine.with_suffix(".layers.json")

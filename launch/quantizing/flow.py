@@ -153,7 +153,7 @@ def quantize_detector(order: Order, progress: Progress) -> Outcome:
         record = bench.record(refs)
         ranking = bench.ranking() if order.sensitivity else ()
         if passed:
-            install.install(model, out, candidates, record, accuracy, judges.labels)
+            install.install(model, out, candidates, record, accuracy, judges.labels, order.threads)
     return Outcome(model, out, accuracy, judges.labels, record, seen, distinct, tuple(candidates), ranking, passed)
 
 

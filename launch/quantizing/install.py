@@ -43,8 +43,9 @@ def folder(model: Model, out: Path | None) -> Path:
 
 
 def install(
-    model: Model, out: Path, candidates: Sequence[Candidate], calibration: Calibration, reference: Accuracy, labels: str
-) -> None:
+    model: Model, out: Path, candidates: Sequence[Candidate], calibration: Calibration, reference: Accuracy,
+    labels: str, threads: int | None = None,
+) -> None:  # fmt: skip
     """Write files and passports; an older artifact that is not to be shipped any more is taken away.
 
     All is written beside first, so that a disk that is full leaves what was there as it was.
@@ -53,7 +54,7 @@ def install(
         BadInput: If it cannot be written.
     """
     try:
-        _install(model, out, candidates, calibration, reference, labels)
+        _install(model, out, candidates, calibration, reference, labels, threads)
     except OSError as error:  # which may name a file that nobody knows of
         raise BadInput(
             f"{out} does not take the artifacts ({error.strerror or error}): make room there, or name another folder "
@@ -62,8 +63,9 @@ def install(
 
 
 def _install(
-    model: Model, out: Path, candidates: Sequence[Candidate], calibration: Calibration, reference: Accuracy, labels: str
-) -> None:
+    model: Model, out: Path, candidates: Sequence[Candidate], calibration: Calibration, reference: Accuracy,
+    labels: str, threads: int | None,
+) -> None:  # fmt: skip
     assert model.passport is not None
     out.mkdir(parents=True, exist_ok=True)
     shipped = [candidate for candidate in candidates if candidate.ship]
@@ -71,7 +73,7 @@ def _install(
         for candidate in shipped:
             file = Path(stage) / candidate.file
             shutil.copyfile(candidate.path, file)
-            passport = _passport(model, model.passport, candidate, calibration, reference, labels, file)
+            passport = _passport(model, model.passport, candidate, calibration, reference, labels, threads, file)
             passport.write(passport_path(file))
         for candidate in candidates:
             passport_path(out / candidate.file).unlink(missing_ok=True)  # never an artifact with another's passport
@@ -85,7 +87,7 @@ def _install(
 
 def _passport(
     model: Model, source: Passport, candidate: Candidate, calibration: Calibration, reference: Accuracy, labels: str,
-    file: Path,
+    threads: int | None, file: Path,
 ) -> Passport:  # fmt: skip
     quantized = candidate.method is not None
     parity = candidate.parity.to_dict() if candidate.parity is not None else {}
@@ -113,21 +115,21 @@ def _passport(
                 "reference_map50_95": reference.map50_95,
                 "class_delta": {name: after.per_class.get(name, 0.0) - ap for name, ap in reference.per_class.items()},
             },
-            "latency": _latencies(candidate),
+            "latency": _latencies(candidate, threads),
             "speed": candidate.speed,
             "metrics": {},
         }
     )  # fmt: skip
 
 
-def _latencies(candidate: Candidate) -> tuple[Latency, ...]:
+def _latencies(candidate: Candidate, threads: int | None) -> tuple[Latency, ...]:
     machine = str(machine_facts().get("cpu", "unknown"))
     pairs: list[tuple[Timing | None, str]] = [
         (candidate.timing, "in turns with fp32"), (candidate.float_timing, "fp32, in turns with the artifact"),
     ]  # fmt: skip
     return tuple(
         Latency(
-            backend=candidate.engine, machine=machine, n=timing.n, p50_ms=round(timing.p50_ms, 3),
+            backend=candidate.engine, machine=machine, threads=threads, n=timing.n, p50_ms=round(timing.p50_ms, 3),
             p99_ms=round(timing.p99_ms, 3), conditions=conditions,
         )
         for timing, conditions in pairs

@@ -45,8 +45,9 @@ def made(folder: Path, precision: str, **changes: Any) -> Candidate:
 
 
 def test_what_ships_replaces_and_what_does_not_takes_the_older_away(model: Model, tmp_path: Path) -> None:
-    candidates = [made(tmp_path, "int8-s8"), made(tmp_path, "int8-u8", ship=False)]
-    install(model, model.path, candidates, CALIBRATION, JUDGED, "labels")
+    timing = Timing(40, 1.25, 2.25, 1.3, 1.1)
+    candidates = [made(tmp_path, "int8-s8", timing=timing), made(tmp_path, "int8-u8", ship=False)]
+    install(model, model.path, candidates, CALIBRATION, JUDGED, "labels", threads=2)
     assert sorted(file.name for file in model.path.iterdir()) == [
         "model.int8-s8.onnx", "model.int8-s8.passport.json", "model.onnx", "passport.json",
     ]  # fmt: skip
@@ -54,6 +55,7 @@ def test_what_ships_replaces_and_what_does_not_takes_the_older_away(model: Model
     assert path.read_bytes() == b"int8-s8"
     assert passport is not None
     assert passport.precision == "int8-s8"
+    assert [(row.threads, row.n, row.p99_ms) for row in passport.latency] == [(2, 40, 2.25)]
 
 
 def test_a_disk_that_fills_up_leaves_what_was_there(
