@@ -11,6 +11,8 @@ import numpy as np
 from deploy.errors import BadInput
 from perception.evaluation.image_files import FileLabels, LabelledFiles, check_inside
 
+_SPLITS = ("train", "val", "valid", "test")
+
 
 def find_json(folder: Path, split: str) -> Path | None:
     """The file of a split in a folder: `annotations/instances_<split>.json` and its relatives, or the only one."""
@@ -22,13 +24,21 @@ def find_json(folder: Path, split: str) -> Path | None:
         ):  # fmt: skip
             if found := sorted(folder.glob(pattern)):
                 return found[0]
-    files = json_files(folder)
-    return files[0] if len(files) == 1 and not files[0].stem.startswith("instances_") else None
+    files = _json_files(folder)
+    return files[0] if len(files) == 1 and not _of_a_split(files[0]) else None
 
 
-def json_files(folder: Path) -> list[Path]:
-    """Files in a folder that may be COCO's, of any split."""
+def of_splits(folder: Path) -> list[str]:
+    """Names of the files in a folder that are those of some split."""
+    return [file.name for file in _json_files(folder) if _of_a_split(file)]
+
+
+def _json_files(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.json"), *folder.glob("annotations/*.json")])
+
+
+def _of_a_split(file: Path) -> bool:
+    return file.stem in _SPLITS or file.stem.startswith("instances_")
 
 
 def open_coco(path: Path, split: str) -> LabelledFiles:

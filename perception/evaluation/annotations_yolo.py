@@ -81,8 +81,16 @@ def _names_beside(folder: Path) -> tuple[str, ...]:
     for name in _NAME_FILES:
         for file in (folder / name, folder / "labels" / name):
             if file.is_file():
-                return tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+                names = [line.strip() for line in file.read_text(encoding="utf-8").rstrip().splitlines()]
+                if "" in names or len(set(names)) < len(names):
+                    raise BadInput(f"{file}: line {_wrong(names)} is empty or a class twice; expected a class each")
+                return tuple(names)
     return ()
+
+
+def _wrong(names: list[str]) -> int:
+    """Number of the first line that is empty or was there before."""
+    return next(number for number, name in enumerate(names, start=1) if not name or name in names[: number - 1])
 
 
 def _split_folder(images: Path, split: str) -> Path:

@@ -110,7 +110,7 @@ def open_labelled(path: str | Path, split: str = "val") -> LabelledSet:
             return annotations_coco.open_coco(path, split)
         if (path / "images").is_dir() and (path / "labels").is_dir():
             return annotations_yolo.open_yolo(path, split)
-        if others := [file.name for file in annotations_coco.json_files(path) if file.stem.startswith("instances_")]:
+        if others := annotations_coco.of_splits(path):
             raise BadInput(f"{path}: no COCO file of split {split!r}; it has {', '.join(others[:6])}")
     elif suffix in _BAG_SUFFIXES:
         return annotations_bag.open_bag(path)

@@ -289,6 +289,21 @@ def test_a_split_that_coco_has_not_is_named(tmp_path: Path) -> None:
     WRITERS["coco"](album(), tmp_path / "set", "val")
     with pytest.raises(BadInput, match=r"no COCO file of split 'test'; it has instances_val\.json"):
         open_labelled(tmp_path / "set", "test")
+    annotations = tmp_path / "set" / "annotations"
+    (annotations / "instances_val.json").rename(annotations / "train.json")
+    with pytest.raises(BadInput, match=r"no COCO file of split 'val'; it has train\.json"):
+        open_labelled(tmp_path / "set")
+    (annotations / "train.json").rename(annotations / "labels.json")
+    assert len(open_labelled(tmp_path / "set")) == len(album())
+
+
+@pytest.mark.parametrize("text", ["cube\n\ncup\n", "cube\ncube\n"])
+def test_a_list_of_classes_has_no_gaps(tmp_path: Path, text: str) -> None:
+    WRITERS["yolo"](album(), tmp_path, "val")
+    (tmp_path / "data.yaml").unlink()
+    (tmp_path / "classes.txt").write_text(text)
+    with pytest.raises(BadInput, match=r"classes\.txt: line 2 is empty or a class twice"):
+        open_labelled(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["gone", "empty", "notes.txt"])
