@@ -35,6 +35,7 @@ def execute(options: argparse.Namespace) -> int:
     )  # fmt: skip
     if options.pictures is not None:
         Path(options.pictures).mkdir(parents=True, exist_ok=True)  # before minutes, too
+    options.precision = _precision(options)
     total = len(labelled)
     progress(f"{total} pictures through {options.model} ({options.precision}) on {fingerprint}")
     answers = collect(detector, labelled, lambda done: progress(f"{done} of {total}") if done % STEP == 0 else None)
@@ -56,6 +57,14 @@ def execute(options: argparse.Namespace) -> int:
     else:
         _print(value, metrics, matrix, files)
     return 0
+
+
+def _precision(options: argparse.Namespace) -> str:
+    """What ran: the precision that was asked for, or that of an artifact that was named by its path."""
+    from deploy.model_store import ModelStore
+
+    passport = ModelStore().find(options.model).passport
+    return str(options.precision if passport is None or passport.precision == "fp32" else passport.precision)
 
 
 def _value(

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy.model_store import ModelStore
+from deploy.passport import passport_path
 from launch.cli import main
 from perception.evaluation import LabelledImage, open_labelled
 from perception.evaluation.writing import write_coco, write_yolo
@@ -115,3 +117,14 @@ def test_pictures_that_cannot_be_written_are_refused_before_the_work(
     assert main(["eval", "detector", "--data", str(folder), "--pictures", str(tmp_path / "file")]) == 2
     error = capsys.readouterr().err
     assert error == f"eyehand: File exists: {tmp_path / 'file'}\n"
+
+
+def test_an_artifact_by_its_path_is_called_what_it_is(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ModelStore().find("tabletop-yolov8n-small")
+    assert source.passport is not None
+    path = tmp_path / "model.int8-u8.onnx"
+    path.write_bytes(source.onnx_path.read_bytes())
+    source.passport.model_copy(update={"precision": "int8-u8"}).write(passport_path(path))
+    assert evaluated(capsys, "--data", str(folder), "--model", str(path))["precision"] == "int8-u8"
