@@ -46,7 +46,8 @@ def build_detector(order: Order, progress: Progress) -> Outcome:
         progress: Told each step.
 
     Raises:
-        BadInput: If the model has no artifact of the precision, or TensorRT refuses it.
+        BadInput: If the model has no artifact of the precision, INT8 has nothing to be judged on, or TensorRT refuses
+            it.
         PrecisionLost: If the engine does not compute in the precision.
         Missing: If TensorRT or the GPU is missing.
     """
@@ -54,6 +55,11 @@ def build_detector(order: Order, progress: Progress) -> Outcome:
     model = ModelStore().find(order.model)
     out = folder(model, order.out)
     find_graph(model, order.precision)
+    if order.precision == "int8" and order.data is None:
+        raise BadInput(
+            "int8 is shipped only if it is about as good as fp32 here: give labelled images or a labelled bag to judge "
+            "it on with --data"
+        )
     labelled = None
     if order.data is not None:
         require("pycocotools.cocoeval", "eval")  # before minutes of building

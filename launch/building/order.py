@@ -21,7 +21,8 @@ class Order:
     Attributes:
         model: Name in the store.
         precision: `fp16` or `int8`.
-        data: Labelled pictures for the gate; None leaves accuracy unmeasured, and the passport says so.
+        data: Labelled pictures for the gate, which INT8 needs; without them the accuracy of FP16 is left unmeasured,
+            and its passport says so.
         split: Part of those.
         out: Folder of the engine; None is the model's own, or the user's for a packaged model.
         timing_cache: File of the builder's timings; None is the user's for this machine.

@@ -93,7 +93,7 @@ def _quantize(parser: argparse.ArgumentParser) -> None:
 def _build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="name of a model in the store")
     parser.add_argument("--precision", choices=("fp16", "int8"), required=True, help="of the engine")
-    parser.add_argument("--data", metavar="DATA", help="labelled images or bag for the accuracy gate")
+    parser.add_argument("--data", metavar="DATA", help="labelled images or bag for the accuracy gate; int8 needs it")
     parser.add_argument("--split", default="val", metavar="NAME", help="split of the labelled images (val)")
     parser.add_argument("--out", metavar="DIR", help="folder of the engine (default: the user's model folder)")
     parser.add_argument("--timing-cache", metavar="FILE", help="(default: one in the cache, for this machine)")

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -20,6 +19,7 @@ from launch.cli import main
 from tests.deploy.tensorrt.fake_cuda import FakeGpu, Status
 from tests.deploy.tensorrt.fake_tensorrt import VERSIONS, FakeTensorRt, install
 from tests.deploy.tensorrt.graphs import SHAPE, write_graph, write_passport, write_store
+from tests.deploy.tensorrt.pictures import UNSEEN, write_pictures
 
 ANCHORS = SHAPE[2] * SHAPE[3]
 
@@ -34,6 +34,12 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTensorRt:
     return install(monkeypatch)
 
 
+@pytest.fixture
+def judged(tmp_path: Path) -> tuple[str, str]:
+    """Arguments: pictures on which all detectors are equally good."""
+    return "--data", str(write_pictures(tmp_path / "unseen", labels=UNSEEN))
+
+
 def answer(*boxes: tuple[float, float, float, float, int]) -> np.ndarray:
     """Output of a detector that finds boxes: centre, size, class."""
     raw = np.zeros((1, 6, ANCHORS), np.float32)
@@ -45,17 +51,6 @@ def answer(*boxes: tuple[float, float, float, float, int]) -> np.ndarray:
 
 RIGHT = answer((3, 3, 4, 4, 0), (7, 5, 4, 4, 1))
 WRONG = answer((3, 3, 4, 4, 0), (5, 5, 4, 4, 1))
-
-
-def labelled(folder: Path) -> Path:
-    """Pictures with the two boxes of `RIGHT`."""
-    for part in ("images/val", "labels/val"):
-        (folder / part).mkdir(parents=True)
-    for number in range(4):
-        cv2.imwrite(str(folder / f"images/val/{number}.png"), np.full((8, 10, 3), 50 * number, np.uint8))
-        (folder / f"labels/val/{number}.txt").write_text("0 0.3 0.375 0.4 0.5\n1 0.7 0.625 0.4 0.5\n")
-    (folder / "data.yaml").write_text("path: .\nval: images/val\nnames: [red_cube, distractor]\n")
-    return folder / "data.yaml"
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[dict[str, Any], str]:
@@ -72,12 +67,13 @@ def test_an_engine_is_built_proved_timed_and_found_by_the_store(
     fake: FakeTensorRt,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    judged: tuple[str, str],
     version: str,
     precision: str,
 ) -> None:
     install(monkeypatch, version).slow = {"fp16": 0.003}
     folder = write_store(tmp_path / "models/cube", "fp16", "int8")
-    said, _ = run(capsys, "cube", "--precision", precision)
+    said, _ = run(capsys, "cube", "--precision", precision, *(judged if precision == "int8" else ()))
     assert (said["asked"], said["shipped"], said["note"]) == (precision, precision, "")
     assert said["target"] == {
         "gpu": "Orin", "sm": "8.7", "tensorrt": version, "cuda": "12.6", "power_mode": "MAXN"
@@ -89,8 +85,12 @@ def test_an_engine_is_built_proved_timed_and_found_by_the_store(
     assert (str(path), passport.format) == (str(Path(said["engine"])), "tensorrt")
     assert passport.precision == {"fp16": "fp16", "int8": "int8-s8-fp16"}[precision]
     assert passport.speed == {"fp16": "measured on target", "int8": "verified"}[precision]
-    assert passport.status.startswith("accuracy on this machine not measured")
-    assert passport.parity == {"share": 1.0, "engine": "onnxruntime", "of": f"model.{passport.precision}.onnx"}
+    assert passport.parity is not None
+    if precision == "fp16":
+        assert passport.status.startswith("accuracy on this machine not measured")
+        assert passport.parity == {"share": 1.0, "engine": "onnxruntime", "of": "model.fp16.onnx"}
+    else:
+        assert (passport.status, passport.parity["engine"], passport.parity["frames"]) == ("final", "tensorrt", 4)
     assert (passport.latency[0].machine, passport.latency[0].n) == ("Orin", 60)
     turns = ", in turns with fp16" if precision == "int8" else ""
     assert passport.latency[0].conditions == f"CUDA graph{turns}, power mode MAXN"
@@ -114,13 +114,13 @@ def test_an_engine_is_built_proved_timed_and_found_by_the_store(
 
 
 def test_int8_that_is_not_faster_ships_fp16(
-    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str], judged: tuple[str, str]
 ) -> None:
     folder = write_store(tmp_path / "models/cube", "fp16", "int8")
-    run(capsys, "cube", "--precision", "int8")  # a machine on which it pays, or not: it is there or is not
+    run(capsys, "cube", "--precision", "int8", *judged)  # a machine on which it pays, or not: it is there or is not
     (folder / "model.int8.engine").write_bytes(b"an older one")
     fake.slow = {"int8": 0.004}
-    said, err = run(capsys, "cube", "--precision", "int8")
+    said, err = run(capsys, "cube", "--precision", "int8", *judged)
     assert said["shipped"] == "fp16"
     assert "int8 is not faster than fp16 here" in said["note"]
     assert "ship fp16" in err
@@ -131,30 +131,30 @@ def test_int8_that_is_not_faster_ships_fp16(
 
 
 def test_an_fp16_engine_that_is_there_is_timed_again_and_not_built_again(
-    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str], judged: tuple[str, str]
 ) -> None:
     folder = write_store(tmp_path / "models/cube", "fp16", "int8")
     fake.slow = {"fp16": 0.003}
     run(capsys, "cube", "--precision", "fp16")
     before, built = (folder / "model.fp16.engine").read_bytes(), fake.built
-    said, _ = run(capsys, "cube", "--precision", "int8")
+    said, _ = run(capsys, "cube", "--precision", "int8", *judged)
     assert (said["shipped"], fake.built) == ("int8", built + 1)
     assert (folder / "model.fp16.engine").read_bytes() == before
     (folder / "model.fp16.engine").write_bytes(b"damaged")
-    _, err = run(capsys, "cube", "--precision", "int8")
+    _, err = run(capsys, "cube", "--precision", "int8", *judged)
     assert fake.built == built + 3
     assert "model.fp16.engine is built again: passport" in err
 
 
 def test_an_fp16_engine_of_an_older_graph_is_built_again(
-    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str], judged: tuple[str, str]
 ) -> None:
     folder = write_store(tmp_path / "models/cube", "fp16", "int8")
     run(capsys, "cube", "--precision", "fp16")
     graph = write_graph(folder / "model.fp16.onnx", "fp16", channels=5)
     write_passport(graph, "fp16", ModelStore().find("cube").sha256)
     fake.slow, built = {"int8": 0.004}, fake.built
-    said, _ = run(capsys, "cube", "--precision", "int8")
+    said, _ = run(capsys, "cube", "--precision", "int8", *judged)
     assert (said["shipped"], fake.built) == ("fp16", built + 2)
     passport = Passport.read(passport_path(folder / "model.fp16.engine"))
     assert passport.source["graph_sha256"] == file_sha256(graph)
@@ -168,7 +168,7 @@ def test_the_gate_lets_through_what_is_as_good(
     folder = write_store(
         tmp_path / "models/cube", "fp16", "int8", answers={"fp32": RIGHT, "fp16": RIGHT, "int8": RIGHT}
     )
-    said, _ = run(capsys, "cube", "--precision", precision, "--data", str(labelled(tmp_path / "set")))
+    said, _ = run(capsys, "cube", "--precision", precision, "--data", str(write_pictures(tmp_path / "set")))
     assert said["shipped"] == precision
     assert said["reference_map50_95"] == pytest.approx(1.0)
     passport = Passport.read(passport_path(folder / f"model.{precision}.engine"))
@@ -186,7 +186,7 @@ def test_the_gate_refuses_what_is_worse_and_nothing_is_installed(
         tmp_path / "models/cube", "fp16", "int8", answers={"fp32": RIGHT, "fp16": RIGHT, "int8": WRONG}
     )
     before = sorted(file.name for file in folder.iterdir())
-    data = str(labelled(tmp_path / "set"))
+    data = str(write_pictures(tmp_path / "set"))
     said, err = run(capsys, "cube", "--precision", "int8", "--data", data, code=1)
     assert (said["shipped"], said["engine"]) == (None, None)
     assert any("mAP50-95 of distractor falls from 100.0" in reason for reason in said["engines"][0]["verdict"])
@@ -195,22 +195,34 @@ def test_the_gate_refuses_what_is_worse_and_nothing_is_installed(
     assert sorted(file.name for file in folder.iterdir()) == before
 
 
-def test_an_engine_that_lost_its_precision_is_not_installed(
+def test_int8_that_cannot_be_judged_is_refused_before_it_is_built(
     tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_store(tmp_path / "models/cube", "fp16", "int8")
+    before = sorted(file.name for file in folder.iterdir())
+    said, err = run(capsys, "cube", "--precision", "int8", code=2)
+    assert (said, err.count("\n"), fake.built) == ({}, 1, 0)
+    assert "give labelled images or a labelled bag to judge it on with --data" in err
+    assert sorted(file.name for file in folder.iterdir()) == before
+    run(capsys, "cube", "--precision", "fp16")
+
+
+def test_an_engine_that_lost_its_precision_is_not_installed(
+    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str], judged: tuple[str, str]
 ) -> None:
     fake.lose = "int8"
     folder = write_store(tmp_path / "models/cube", "fp16", "int8")
     before = sorted(file.name for file in folder.iterdir())
-    _, err = run(capsys, "cube", "--precision", "int8", code=1)
+    _, err = run(capsys, "cube", "--precision", "int8", *judged, code=1)
     assert "computes 0 of the 1 nodes in int8" in err
     assert sorted(file.name for file in folder.iterdir()) == before
 
 
 def test_without_the_mixed_graph_the_plain_one_is_built_and_without_fp16_nothing_is_compared(
-    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str], judged: tuple[str, str]
 ) -> None:
     folder = write_store(tmp_path / "models/cube", "int8-s8")
-    said, err = run(capsys, "cube", "--precision", "int8")
+    said, err = run(capsys, "cube", "--precision", "int8", *judged)
     assert said["engines"][0]["graph"].endswith("model.int8-s8.onnx")
     assert "int8 is not compared with fp16: model cube has no model.fp16.onnx" in err
     passport = Passport.read(passport_path(folder / "model.int8.engine"))
@@ -277,20 +289,21 @@ def test_a_new_folder_is_not_left_behind(
 def test_without_tensorrt_or_gpu_it_exits_3_with_the_remedy(
     tmp_path: Path, fake: FakeTensorRt, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lacks: str
 ) -> None:
-    write_store(tmp_path / "models/cube", "fp16")
+    write_store(tmp_path / "models/cube", "fp16", "int8")
     if lacks == "gpu":
         install(monkeypatch, gpu=FakeGpu(fails={"cudaGetDevice": Status.NO_DEVICE}))
     else:
         monkeypatch.setitem(sys.modules, lacks, None)
-    _, err = run(capsys, "cube", "--precision", "fp16", code=3)
-    assert err.count("\n") == 1
-    assert ("no NVIDIA GPU can be used here" if lacks == "gpu" else "python3-libnvinfer") in err
+    for precision in ("int8", "fp16"):
+        _, err = run(capsys, "cube", "--precision", precision, code=3)
+        assert err.count("\n") == 1
+        assert ("no NVIDIA GPU can be used here" if lacks == "gpu" else "python3-libnvinfer") in err
 
 
 def test_the_table_for_people(tmp_path: Path, fake: FakeTensorRt, capsys: pytest.CaptureFixture[str]) -> None:
     fake.slow = {"fp16": 0.003}
     write_store(tmp_path / "models/cube", "fp16", "int8", answers={"fp32": RIGHT, "fp16": RIGHT, "int8": RIGHT})
-    data = str(labelled(tmp_path / "set"))
+    data = str(write_pictures(tmp_path / "set"))
     assert main(["build", "cube", "--precision", "int8", "--data", data]) == 0
     out = capsys.readouterr().out
     assert "TensorRT 10.3.0 on Orin, compute capability 8.7" in out

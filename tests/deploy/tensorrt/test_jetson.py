@@ -24,6 +24,7 @@ from launch.cli import main
 from launch.doctor import engines
 from launch.machine import machine_facts
 from tests.deploy.tensorrt import rtx_graphs
+from tests.deploy.tensorrt.pictures import UNSEEN, write_pictures
 
 TEGRA = Path("/etc/nv_tegra_release")
 SHIPPED = Path(__file__).resolve().parents[3] / "deploy" / "models" / "tabletop-yolov8n" / "model.onnx"
@@ -61,10 +62,11 @@ def built(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, d
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder.parents[1])
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        data = write_pictures(folder.parents[1] / "set", 256, 320, UNSEEN)
         for precision in ("fp16", "int8"):
             out = io.StringIO()
             with contextlib.redirect_stdout(out):
-                assert main(["build", "cube", "--precision", precision, "--json"]) == 0
+                assert main(["build", "cube", "--precision", precision, "--data", str(data), "--json"]) == 0
             said[precision] = json.loads(out.getvalue())
             print(json.dumps(said[precision])[:2000])
     return said

@@ -16,6 +16,7 @@ from deploy.tensorrt.backend import TensorRtBackend
 from deploy.tensorrt.machine import Machine, this_machine
 from deploy.timing import time_backend
 from launch.cli import main
+from tests.deploy.tensorrt.pictures import UNSEEN, write_pictures
 
 SHIPPED = Path(__file__).resolve().parents[3] / "deploy/models/tabletop-yolov8n/model.onnx"
 
@@ -95,7 +96,8 @@ def test_int8_is_built_with_its_precision_and_shipped_only_if_it_pays(
     engine: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(store.parent)
-    assert main(["build", "cube", "--precision", "int8"]) == 0
+    data = write_pictures(store / "set", 256, 320, UNSEEN)
+    assert main(["build", "cube", "--precision", "int8", "--data", str(data)]) == 0
     print(capsys.readouterr().out)
     model = ModelStore().find("cube")
     if (shipped := model.artifacts.get("model.int8.engine")) is not None:
