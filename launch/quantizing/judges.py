@@ -13,6 +13,7 @@ from deploy.gate import Accuracy
 from perception.calibration import FrameRef, image_digest, images
 from perception.detector import Detector
 from perception.evaluation import LabelledImage, LabelledSet, evaluate, open_labelled, still
+from perception.evaluation.annotations_bag import has_labels, open_bag
 
 CERTAIN = 0.25  # least confidence of the float model's own detections where they stand in for labels
 
@@ -75,20 +76,26 @@ def from_data(path: str, split: str, count: int) -> Judges:
 
 
 def labelled_bags(bags: Sequence[Path]) -> tuple[LabelledSet, ...]:
-    """The bags as labelled sets; empty if one of them has no labels."""
-    try:
-        return tuple(open_labelled(bag) for bag in bags)
-    except BadInput:
-        return ()
+    """Those of the bags that have labels, as labelled sets.
+
+    Raises:
+        BadInput: If the labels of one cannot be used.
+    """
+    return tuple(open_bag(bag) for bag in bags if has_labels(bag))
 
 
 def from_bags(bags: Sequence[Path], held_out: Sequence[FrameRef], reference: Detector) -> Judges:
     """Frames that were held out: with the bags' own labels, or with what the float model finds in them.
 
+    Where some bags have labels and others have none, the labelled ones judge.
+
     Args:
         bags: The recordings.
         held_out: The frames.
         reference: The float model, with a confidence near 0.
+
+    Raises:
+        BadInput: If labels cannot be used, or none of the frames can judge.
     """
     labelled = labelled_bags(bags)
     if labelled:
@@ -100,7 +107,8 @@ def from_bags(bags: Sequence[Path], held_out: Sequence[FrameRef], reference: Det
                 f"{', '.join(map(str, bags))}: none of the {len(held_out)} frames that were held out to judge on has "
                 "labels: label more of the recordings' frames, or give labelled pictures with --data"
             )
-        return Judges(Held(names, kept), "labels of the recordings")
+        some = f"{len(labelled)} of the {len(bags)}" if len(labelled) < len(bags) else "the"
+        return Judges(Held(names, kept), f"labels of {some} recordings")
     pictures = []
     for number, (ref, image) in enumerate(images(held_out)):
         found = reference.detect(still(image, number))

@@ -26,6 +26,22 @@ class _Labels:
     ignore: BoolArray
 
 
+def has_labels(path: Path) -> bool:
+    """Whether a bag has labels, as its topics say; whether they can be used shows when it is opened.
+
+    Several topics of boxes of which none is named that of labels are a detector's answers.
+
+    Raises:
+        BadInput: If it is not a bag.
+    """
+    bag = BagFile(path)
+    try:
+        topics = _box_topics(bag)
+    finally:
+        bag.close()
+    return len(topics) == 1 or bool(_named_labels(topics))
+
+
 def open_bag(path: Path) -> LabelledBag:
     """Open a bag with a labels topic beside a camera's images.
 
@@ -129,8 +145,7 @@ class LabelledBag:
 def _pairs(bag: BagFile) -> list[tuple[str, BagCamera]]:
     """Topics of labels with their cameras."""
     path = bag.path
-    topics = [topic for topic in bag.topics.values() if topic.message_type == vision_messages.DETECTION_ARRAY]
-    names = sorted(topic.name for topic in topics if topic.count)
+    names = _box_topics(bag)
     if not names:
         raise BadInput(
             f"{path}: no labels in this bag; record boxes as {vision_messages.DETECTION_ARRAY}, with the stamps "
@@ -147,11 +162,20 @@ def _pairs(bag: BagFile) -> list[tuple[str, BagCamera]]:
     return pairs
 
 
+def _box_topics(bag: BagFile) -> list[str]:
+    topics = [topic for topic in bag.topics.values() if topic.message_type == vision_messages.DETECTION_ARRAY]
+    return sorted(topic.name for topic in topics if topic.count)
+
+
+def _named_labels(topics: list[str]) -> list[str]:
+    return [topic for topic in topics if {"labels", "label", "ground_truth", "groundtruth"} & set(topic.split("/"))]
+
+
 def _chosen(topics: list[str], path: Path) -> list[str]:
     """The labels among topics of boxes: a detector's answers may lie beside them."""
     if len(topics) == 1:
         return topics
-    named = [topic for topic in topics if {"labels", "label", "ground_truth", "groundtruth"} & set(topic.split("/"))]
+    named = _named_labels(topics)
     if not named:
         raise BadInput(
             f"{path}: {len(topics)} topics hold boxes ({', '.join(topics)}); name that of the labels .../labels"
