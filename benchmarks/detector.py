@@ -1,6 +1,6 @@
 """The shipped detector on every engine, image in to boxes out, beside ultralytics' own `predict` with the same weights.
 
-    python benchmarks/detector.py [--model NAME] [--frames 300] [--seed 900000] [--threads 2] [--json]
+    python benchmarks/detector.py [--model NAME] [--frames 300] [--seed 900000] [--threads 1,2] [--json]
 
 Renders frames that no training has seen, measures mAP50-95 of each artifact on each engine over them, and times all in
 turns on the same pictures: preprocessing, inference, decoding, suppression. ultralytics runs the weights out of the
@@ -29,6 +29,7 @@ from deploy.artifacts import SUITED
 from deploy.errors import EyehandError, Missing
 from deploy.model_store import MODEL_FILE, ModelStore
 from deploy.timing import Timing
+from launch.cli.values import counts
 from launch.config import load_config
 from launch.engines import load_detector
 from launch.machine import machine_facts
@@ -81,7 +82,11 @@ class UltralyticsDetector:
         )  # fmt: skip
 
 
-def our_rows(name: str, threads: int, skipped: dict[str, str]) -> list[Row]:
+def our_rows(name: str, threads: tuple[int, ...], skipped: dict[str, str]) -> list[Row]:
+    return [row for count in threads for row in _rows(name, count, skipped)]
+
+
+def _rows(name: str, threads: int, skipped: dict[str, str]) -> list[Row]:
     model = ModelStore().find(name)
     rows = []
     for backend, by_precision in SUITED.items():
@@ -102,12 +107,12 @@ def our_rows(name: str, threads: int, skipped: dict[str, str]) -> list[Row]:
                     skipped[f"{backend} {file}"] = str(error).split("\n", 1)[0][:120]
                     continue
                 precision = file.removeprefix("model.").removesuffix("onnx").rstrip(".") or "fp32"
-                rows.append(Row(f"{backend} {precision}", *pair))
+                rows.append(Row(f"{backend} {precision}, {threads} thread{'s'[: threads > 1]}", *pair))
     return rows
 
 
-def framework_row(name: str, threads: int, scratch: Path) -> Row:
-    """ultralytics with the weights of our ONNX file.
+def framework_row(name: str, scratch: Path) -> Row:
+    """ultralytics with the weights of our ONNX file, and as many threads as torch takes by itself.
 
     Raises:
         Missing: If it is not installed.
@@ -118,7 +123,6 @@ def framework_row(name: str, threads: int, scratch: Path) -> Row:
     ultralytics = load_ultralytics(scratch)
     import torch
 
-    torch.set_num_threads(threads)
     model = ModelStore().find(name)
     path = checkpoint_from_onnx(model.onnx_path, scratch / "same.pt")
     assert model.passport is not None
@@ -178,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--seed", type=int, default=900_000)
     parser.add_argument("--domain", choices=("task", "varied"), default="task")
-    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--threads", type=counts, default=tuple(sorted({1, min(2, os.cpu_count() or 1)})), help="(1,2)")
     parser.add_argument("--iterations", type=int, default=300, help="timed images of each row")
     parser.add_argument("--detect-iterations", type=int, default=DETECT_N, help="of the default's detect stage")
     parser.add_argument("--no-framework", action="store_true", help="leave ultralytics out")
@@ -199,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
         framework = None
         if not options.no_framework:
             try:
-                framework = framework_row(options.model, options.threads, Path(scratch))
+                framework = framework_row(options.model, Path(scratch))
                 rows.append(framework)
             except Missing as error:
                 skipped["ultralytics"] = str(error)
@@ -247,7 +251,7 @@ class Held:
 
 
 def show(report: dict[str, Any]) -> None:
-    print(f"{report['model']}, {report['frames']} unseen frames ({report['domain']}), {report['threads']} threads")
+    print(f"{report['model']}, {report['frames']} unseen frames ({report['domain']})")
     print(f"{'':52} {'mAP50-95':>9} {'mAP50':>7} {'p50 ms':>8} {'p99 ms':>8} {'faster':>7}")
     for row in report["rows"]:
         ratio = row["times_faster_than_framework"]

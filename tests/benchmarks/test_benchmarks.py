@@ -54,10 +54,10 @@ def test_detector() -> None:
         pytest.importorskip(module)
     result = benchmark(
         "detector.py", "--model", "tabletop-yolov8n-small", "--frames", "8", "--iterations", "20",
-        "--detect-iterations", "20", "--no-framework",
+        "--detect-iterations", "20", "--no-framework", "--threads", "1",
     )  # fmt: skip
     rows = {row["name"]: row for row in result["rows"]}
-    assert rows["onnxruntime fp32"]["map50_95"] > 0.5
+    assert rows["onnxruntime fp32, 1 thread"]["map50_95"] > 0.5
     assert all(0 < row["p50_ms"] <= row["p99_ms"] and row["n"] == 20 for row in rows.values())
     assert all(row["times_faster_than_framework"] is None for row in rows.values())
     assert result["detect_stage"]["n"] == 20

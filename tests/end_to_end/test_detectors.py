@@ -1,0 +1,40 @@
+"""Other detectors and engines do the reference task: a word in the configuration is all it takes, and runs replay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.end_to_end.conftest import Eyehand
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["detector.model=tabletop-rtdetr"], {"model": "tabletop-rtdetr", "precision": "fp32", "file": "model.onnx"}),
+        (
+            ["detector.backend=openvino", "detector.precision=int8"],
+            {"backend": "openvino", "precision": "int8", "file": "model.int8-s8.onnx"},
+        ),
+    ],
+    ids=["rtdetr", "openvino-int8"],
+)
+def test_it_does_the_task_and_replays_to_the_same_bytes(
+    eyehand: Eyehand, tmp_path: Path, settings: list[str], expected: dict[str, Any]
+) -> None:
+    if "openvino" in settings[0]:
+        pytest.importorskip("openvino")
+    folder = tmp_path / "run"
+    given = [part for setting in settings for part in ("--set", setting)]
+    done = eyehand("run", "--seed", 3, "--json", "--out", folder, *given)
+    assert done.code == 0, done.err
+    assert done.json["successes"] == 1
+    recorded = yaml.safe_load((folder / "config.yaml").read_text())["detector"]
+    assert {key: recorded[key] for key in expected} == expected
+    again = eyehand("replay", folder, "--json")
+    assert again.code == 0, again.err
+    assert again.json["identical"] is True
+    assert again.json["replay_hash"] == done.json["replay_hash"]
