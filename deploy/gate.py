@@ -63,13 +63,36 @@ def judge(reference: Accuracy, candidate: Accuracy, limits: Limits | None = None
     if reference.frames_sha256 != candidate.frames_sha256:
         raise ValueError("reference and candidate were measured on different frames: their figures cannot be compared")
     reasons = []
-    if not _within(reference.map50_95, candidate.map50_95, limits.map_drop):
+    if _left(reference.map50_95, candidate.map50_95, limits.map_drop) < 0.0:
         reasons.append(_lost("mAP50-95", reference.map50_95, candidate.map50_95, limits.map_drop))
     for name, before in reference.per_class.items():
         after = candidate.per_class.get(name, 0.0)
-        if not _within(before, after, limits.class_drop):
+        if _left(before, after, limits.class_drop) < 0.0:
             reasons.append(_lost(f"mAP50-95 of {name}", before, after, limits.class_drop))
     return Verdict(not reasons, tuple(reasons))
+
+
+def margin(reference: Accuracy, candidate: Accuracy, limits: Limits | None = None) -> float:
+    """How much more an artifact may lose before `judge` refuses it; negative by as much as it has lost too much.
+
+    The figure, mAP50-95 or that of a class, that is nearest to its limit or farthest beyond decides.
+
+    Args:
+        reference: Of the original.
+        candidate: Of the artifact, on the same frames.
+        limits: What it may lose.
+
+    Returns:
+        Parts of 1; 0 or more where the artifact passes.
+
+    Example:
+        >>> round(margin(Accuracy(0.9, {"cup": 0.9}, 1, ""), Accuracy(0.9, {"cup": 0.87}, 1, "")), 6)
+        -0.01
+    """
+    limits = limits or Limits()
+    classes = reference.per_class.items()
+    left = [_left(before, candidate.per_class.get(name, 0.0), limits.class_drop) for name, before in classes]
+    return min(_left(reference.map50_95, candidate.map50_95, limits.map_drop), *left)
 
 
 def judge_speed(name: str, timing: Timing, other: str, other_timing: Timing, noise: float = 0.0) -> Verdict:
@@ -96,8 +119,9 @@ def judge_speed(name: str, timing: Timing, other: str, other_timing: Timing, noi
     return Verdict(False, (reason,))
 
 
-def _within(before: float, after: float, limit: float) -> bool:
-    return math.isfinite(after) and before - after <= limit + 1e-9
+def _left(before: float, after: float, limit: float) -> float:
+    """What may still be lost, negative if too much was; equal figures differ by rounding."""
+    return limit + 1e-9 - (before - after) if math.isfinite(after) else -math.inf
 
 
 def _lost(what: str, before: float, after: float, limit: float) -> str:

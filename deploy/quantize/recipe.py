@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy.typing as npt
 
@@ -23,6 +23,9 @@ class HasMap(Protocol):
     @property
     def map50_95(self) -> float:
         """Mean average precision over IoU 0.5 to 0.95, in [0, 1]."""
+
+
+Accuracy = TypeVar("Accuracy", bound=HasMap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,10 @@ class Result:
 def search(
     model_path: str | Path,
     feeds: Iterable[Mapping[str, npt.NDArray[Any]]] | Calibration,
-    evaluate: Callable[[Path], HasMap],
+    evaluate: Callable[[Path], Accuracy],
     style: Style,
     methods: Sequence[Method] = METHODS,
-    least_map: float | None = None,
+    margin: Callable[[Accuracy], float] | None = None,
     ranking_feeds: Sequence[Mapping[str, npt.NDArray[Any]]] = (),
     max_evaluations: int = 12,
 ) -> Result:
@@ -85,46 +88,52 @@ def search(
         evaluate: Accuracy of a model file, on frames that are not among those.
         style: Form of the artifact.
         methods: Methods to try; of two that are equal the first is kept.
-        least_map: mAP to reach. Below it layers are ranked and the worst given back to float; None leaves it at that.
-        ranking_feeds: A few frames for the ranking; needed with `least_map`.
+        margin: What an accuracy may still lose, negative if it is not enough. Then layers are ranked and the worst
+            given back to float; None leaves it at that.
+        ranking_feeds: A few frames for the ranking; needed with `margin`.
         max_evaluations: How often the accuracy may be measured while layers are given back.
 
     Returns:
         The best artifact, with all that was tried.
 
     Raises:
-        BadInput: If no method is given, or `least_map` without frames to rank on.
+        BadInput: If no method is given, or `margin` without frames to rank on.
     """
     if not methods:
         raise BadInput("no calibration method to try: expected some of minmax, percentile, entropy")
-    if least_map is not None and not ranking_feeds:
-        raise BadInput(f"mAP {least_map:.3f} is to be reached and there are no frames to rank layers on: give some")
+    if margin is not None and not ranking_feeds:
+        raise BadInput("an accuracy is to be reached and there are no frames to rank layers on: give some")
     model = load(model_path)
     keep = float_region(model)
     calibration = feeds if isinstance(feeds, Calibration) else collect(model_path, feeds)
-    trials, best = [], None
+    trials = []
+    best: Result | None = None
+    accuracy: Accuracy | None = None
     with tempfile.TemporaryDirectory(prefix="eyehand-") as folder:
         for method in methods:
             ranges = calibration.ranges(method)
             candidate = quantize(model, ranges, style, keep)
-            reached = float(evaluate(save(candidate, Path(folder) / f"{method}.int8-{style}.onnx")).map50_95)
-            trials.append(Trial(method, (), reached))
-            if best is None or reached > best.map50_95:
-                best = Result(style, method, keep, (), ranges, candidate, reached, ())
-    if best is None:
+            found = evaluate(save(candidate, Path(folder) / f"{method}.int8-{style}.onnx"))
+            trials.append(Trial(method, (), float(found.map50_95)))
+            if best is None or trials[-1].map50_95 > best.map50_95:
+                best, accuracy = Result(style, method, keep, (), ranges, candidate, trials[-1].map50_95, ()), found
+    if best is None or accuracy is None:
         raise AssertionError("no trial was made")
     ranking: tuple[Sensitivity, ...] = ()
-    if least_map is not None and best.map50_95 < least_map:
+    if margin is not None and (lacking := margin(accuracy)) < 0.0:
         ranking = tuple(rank_layers(model, best.ranges, style, ranking_feeds, float_nodes=keep))
+        enough = margin
 
-        def accuracy(path: Path) -> float:
-            return float(evaluate(path).map50_95)
+        def left(path: Path) -> float:
+            return float(enough(evaluate(path)))
 
-        mended = restore(model, best.ranges, style, ranking, accuracy, least_map, keep, max_evaluations)
-        trials.append(Trial(best.method, mended.restored, mended.accuracy))
-        if mended.accuracy > best.map50_95:
+        mended = restore(model, best.ranges, style, ranking, left, 0.0, keep, max_evaluations)
+        with tempfile.TemporaryDirectory(prefix="eyehand-") as folder:
+            reached = float(evaluate(save(mended.model, Path(folder) / f"mended.int8-{style}.onnx")).map50_95)
+        trials.append(Trial(best.method, mended.restored, reached))
+        if mended.accuracy > lacking:
             best = Result(
-                style, best.method, mended.float_nodes, mended.restored, best.ranges, mended.model, mended.accuracy, ()
+                style, best.method, mended.float_nodes, mended.restored, best.ranges, mended.model, reached, ()
             )
     return Result(
         best.style, best.method, best.float_nodes, best.restored, best.ranges, best.model, best.map50_95,

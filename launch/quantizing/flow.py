@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from deploy.errors import BadInput, Missing, require
-from deploy.gate import Accuracy, Limits, judge
+from deploy.gate import Accuracy, judge, margin
 from deploy.model_store import Model, ModelStore
 from deploy.passport import Calibration as CalibrationRecord
 from deploy.quantize import calibrate, graph, half, lint, qdq, recipe
@@ -131,15 +131,12 @@ def quantize_detector(order: Order, progress: Progress) -> Outcome:
     judges, refs, seen, distinct = _frames(order, reference, progress)
     accuracy = judges.accuracy(reference)
     progress(f"the float model has mAP50-95 {accuracy.map50_95:.4f} on {accuracy.frames} frames ({judges.labels})")
-    limits = Limits()
     with tempfile.TemporaryDirectory(prefix="eyehand-") as scratch:
-        bench = _Workbench(
-            order, model, reference, judges, accuracy.map50_95 - limits.map_drop, Path(scratch), progress
-        )
+        bench = _Workbench(order, model, reference, judges, accuracy, Path(scratch), progress)
         bench.calibrate(refs)
         candidates = [bench.make(precision) for precision in order.precisions]
         for candidate in candidates:
-            candidate.verdict = judge(accuracy, candidate.accuracy, limits)
+            candidate.verdict = judge(accuracy, candidate.accuracy)
             candidate.reason = str(candidate.verdict) if not candidate.verdict.ok else "; ".join(candidate.lint)
             candidate.ship = not candidate.reason
         passed = all(candidate.verdict.ok for candidate in candidates)
@@ -183,11 +180,11 @@ class _Workbench:
     """Makes artifacts of one model from one calibration."""
 
     def __init__(
-        self, order: Order, model: Model, reference: NetworkDetector, judges: Judges, least: float, scratch: Path,
-        progress: Progress,
+        self, order: Order, model: Model, reference: NetworkDetector, judges: Judges, accuracy: Accuracy,
+        scratch: Path, progress: Progress,
     ) -> None:  # fmt: skip
         self._order, self._model, self._judges = order, model, judges
-        self._reference, self._least, self._scratch, self._progress = reference, least, scratch, progress
+        self._reference, self._goal, self._scratch, self._progress = reference, accuracy, scratch, progress
         self._source = graph.load(model.onnx_path)
         self._digest = hashlib.sha256()
         self._ranked: list[dict[str, np.ndarray]] = []
@@ -248,7 +245,7 @@ class _Workbench:
             methods = self._order.methods[:1] if self._order.everything else self._order.methods
             self._found[style] = recipe.search(
                 self._model.onnx_path, self._calibration, lambda path: self._accuracy(engine, path), style, methods,
-                None if self._order.everything else self._least, self._ranked,
+                None if self._order.everything else lambda found: margin(self._goal, found), self._ranked,
             )  # fmt: skip
         return self._found[style]
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from deploy.gate import Accuracy, Limits, judge, judge_speed
+from deploy.gate import Accuracy, Limits, judge, judge_speed, margin
 from deploy.timing import Timing
 
 REFERENCE = Accuracy(0.90, {"red_cube": 0.95, "distractor": 0.85}, 300, "frames")
@@ -21,6 +21,7 @@ def test_within_the_limits_it_passes(candidate: Accuracy) -> None:
     verdict = judge(REFERENCE, candidate)
     assert verdict.ok
     assert str(verdict) == "passed"
+    assert margin(REFERENCE, candidate) >= 0.0
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,13 @@ def test_beyond_a_limit_it_says_which(candidate: Accuracy, words: str) -> None:
     verdict = judge(REFERENCE, candidate)
     assert not verdict.ok
     assert words in str(verdict)
+    assert margin(REFERENCE, candidate) < 0.0
+
+
+def test_the_margin_is_that_of_the_worst_figure() -> None:
+    assert margin(REFERENCE, accuracy(0.896)) == pytest.approx(0.006, abs=1e-6)
+    assert margin(REFERENCE, accuracy(0.896, 0.90, 0.84)) == pytest.approx(-0.03, abs=1e-6)
+    assert margin(REFERENCE, accuracy(0.90), Limits(0.05, 0.04)) == pytest.approx(0.04, abs=1e-6)
 
 
 def test_limits_can_be_given() -> None:

@@ -20,6 +20,11 @@ class Accuracy:
     map50_95: float
 
 
+@dataclass(frozen=True)
+class OfClasses(Accuracy):
+    worst: float
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
     return save(yolo(), tmp_path_factory.mktemp("recipe") / "m.onnx")
@@ -60,15 +65,33 @@ def test_layers_are_given_back_until_it_is_enough(path: Path) -> None:
     evaluate = agreement(path)
     plain = search(path, noise(), evaluate, "s8", ("minmax",))
     least = plain.map50_95 + 0.5 * (1.0 - plain.map50_95)
-    mended = search(path, noise(), evaluate, "s8", ("minmax",), least, noise(frames=2, seed=3))
+    mended = search(
+        path, noise(), evaluate, "s8", ("minmax",), lambda found: found.map50_95 - least, noise(frames=2, seed=3)
+    )
     assert mended.map50_95 >= least > plain.map50_95
     assert mended.restored == tuple(entry.node for entry in mended.ranking[: len(mended.restored)])
     assert mended.float_nodes > plain.float_nodes | set(mended.restored)  # activations go with their layers
     assert mended.trials[-1].restored == mended.restored
 
 
+def test_layers_are_given_back_for_a_class_too_and_trials_keep_the_map(path: Path) -> None:
+    """What decides may be worse than mAP, which is high all along."""
+    evaluate = agreement(path)
+    plain = search(path, noise(), evaluate, "s8", ("minmax",))
+    least = plain.map50_95 + 0.5 * (1.0 - plain.map50_95)
+
+    def classes(candidate: Path) -> OfClasses:
+        return OfClasses(0.95, evaluate(candidate).map50_95)
+
+    mended = search(
+        path, noise(), classes, "s8", ("minmax",), lambda found: found.worst - least, noise(frames=2, seed=3)
+    )
+    assert mended.restored
+    assert {trial.map50_95 for trial in mended.trials} == {mended.map50_95} == {0.95}
+
+
 def test_misuse_is_refused(path: Path) -> None:
     with pytest.raises(BadInput, match="no calibration method to try"):
         search(path, noise(), lambda _: Accuracy(1.0), "s8", ())
-    with pytest.raises(BadInput, match=r"mAP 0\.900 is to be reached and there are no frames"):
-        search(path, noise(), lambda _: Accuracy(1.0), "s8", least_map=0.9)
+    with pytest.raises(BadInput, match="an accuracy is to be reached and there are no frames"):
+        search(path, noise(), lambda _: Accuracy(1.0), "s8", margin=lambda found: found.map50_95 - 0.9)
