@@ -28,18 +28,23 @@ def resolve_engines(detector: DetectorConfig, threads: int) -> DetectorConfig:
         threads: Threads of the engine.
 
     Raises:
-        BadInput: If a model or an artifact is not there, or its passport does not match.
+        BadInput: If a model or an artifact is not there, its passport does not match, or the file that is asked for
+            does not suit engine and precision.
         Missing: If no engine runs it on this machine.
     """
     model = ModelStore().find(detector.model)
-    backend, precision, why = detector.backend, detector.precision, None
+    backend, why = detector.backend, None
+    precision = detector.precision if model.onnx_path.name == MODEL_FILE else _of_itself(model, detector.precision)
+    asked = _asked_file(model, detector, precision)
     if AUTO in (backend, precision):
+        there = _artifacts(model)
+        there = there if asked is None else {asked: there[asked]}
         names = plugins.names("backends") if backend == AUTO else [backend]
-        choice = choose(_artifacts(model), {name: _factory(name) for name in names}, threads, precision=precision)
+        choice = choose(there, {name: _factory(name) for name in names}, threads, precision=precision)
         backend, why = choice.backend, choice.why
         file = choice.file
     else:
-        file = _file(model, backend, precision)
+        file = asked or _file(model, backend, precision)
     path, passport = _artifact(model, file)
     again = path.name == detector.file  # resolved before, and not changed since
     if why is None and again:  # a recording says why
@@ -51,7 +56,7 @@ def resolve_engines(detector: DetectorConfig, threads: int) -> DetectorConfig:
         fallback = _resolve_fallback(fallback, backend, passport.precision if passport is not None else "fp32")
     return detector.model_copy(
         update={
-            "backend": backend, "precision": _asked(model, path, passport), "threads": threads, "why": why,
+            "backend": backend, "precision": _called(passport), "threads": threads, "why": why,
             "file": path.name, "sha256": _sha256(model, path, passport), "fallback": fallback,
         }
     )  # fmt: skip
@@ -133,9 +138,42 @@ def _artifact(model: Model, file: str) -> tuple[Path, Passport | None]:
     return model.artifact(model.onnx_path.name if file == MODEL_FILE else file)
 
 
-def _asked(model: Model, path: Path, passport: Passport | None) -> str:
-    """What a file is called in the configuration: its precision without the style of the integers."""
-    return "fp32" if passport is None or path == model.onnx_path else passport.precision.split("-")[0]
+def _called(passport: Passport | None) -> str:
+    """What an artifact is called in the configuration: its precision without the style of the integers."""
+    return "fp32" if passport is None else passport.precision.split("-")[0]
+
+
+def _of_itself(model: Model, precision: str) -> str:
+    """A file that is named by its path is what it is: for the choice among files it is the model, which is fp32."""
+    return "fp32" if precision in (AUTO, _called(model.passport)) else precision
+
+
+def _asked_file(model: Model, detector: DetectorConfig, precision: str) -> str | None:
+    """The file to use by the configuration, in the model's folder; None leaves the choice.
+
+    A file with its hash beside it is what a recorded run used. Where engine or precision were changed since it does not
+    suit any more, and another is chosen.
+
+    Raises:
+        BadInput: If it is what somebody asked for, and it is not there or does not suit.
+    """
+    file = MODEL_FILE if detector.file == model.onnx_path.name else detector.file
+    recorded = detector.sha256 is not None
+    if file is None or (recorded and AUTO in (detector.backend, precision)):
+        return None
+    names = plugins.names("backends") if detector.backend == AUTO else [detector.backend]
+    suited = list(dict.fromkeys(name for backend in names for name in artifact_for(backend, precision)))
+    if file not in suited:
+        if recorded:
+            return None
+        runs = " or ".join(suited) or "no file"
+        raise BadInput(
+            f"detector.file={detector.file}: {detector.backend} in {precision} runs {runs}; "
+            "leave detector.file out, or set detector.backend and detector.precision that suit it"
+        )
+    if file not in _artifacts(model):
+        _artifact(model, file)  # says how to make it
+    return file
 
 
 def _sha256(model: Model, path: Path, passport: Passport | None) -> str:

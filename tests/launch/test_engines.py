@@ -153,3 +153,30 @@ def test_a_users_file_without_a_passport_runs(store: Path, tmp_path: Path) -> No
     resolved = resolve_engines(DetectorConfig(model=str(path)), threads=1)
     assert (resolved.file, resolved.precision) == ("best.onnx", "fp32")
     assert load_detector(path, file=resolved.file, **THRESHOLDS)[0].class_names == ("red_cube", "distractor")
+
+
+def test_an_artifact_that_is_named_by_its_path_is_what_its_passport_says(store: Path, tmp_path: Path) -> None:
+    path = artifact(store, "int8-u8")
+    for precision in ("fp32", "int8"):  # the default, and what it is
+        resolved = resolve_engines(DetectorConfig(model=str(path), precision=precision), threads=1)  # type: ignore[arg-type]
+        assert (resolved.file, resolved.precision, resolved.sha256) == (path.name, "int8", file_sha256(path))
+        assert resolve_engines(resolved, threads=1) == resolved
+    with pytest.raises(BadInput, match="fp16 has no artifact that onnxruntime runs"):
+        resolve_engines(DetectorConfig(model=str(path), precision="fp16"), threads=1)
+
+
+def test_a_file_that_is_asked_for_is_used_or_refused(store: Path) -> None:
+    artifact(store, "int8-u8")
+    asked = DetectorConfig(model="mine", precision="auto", file="model.int8-u8.onnx")
+    resolved = resolve_engines(asked, threads=1)
+    assert (resolved.file, resolved.precision) == ("model.int8-u8.onnx", "int8")
+    for file in ("model.int8-u8.onnx", "model.int8-s8.onnx", "other.onnx"):
+        with pytest.raises(
+            BadInput, match=f"detector.file={file}: onnxruntime in fp32 runs model.onnx; leave"
+        ) as caught:
+            resolve_engines(DetectorConfig(model="mine", file=file), threads=1)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(BadInput, match=r"has no model\.int8-s8\.onnx, .*: make it with eyehand quantize"):
+        resolve_engines(
+            DetectorConfig(model="mine", backend="onnxruntime-cuda", precision="int8", file="model.int8-s8.onnx"), 1
+        )
