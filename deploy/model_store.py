@@ -91,8 +91,9 @@ class ModelStore:
         return self._search
 
     def names(self) -> tuple[str, ...]:
-        """All models that can be found by name, sorted."""
-        return tuple(sorted({file.parent.name for folder in self._search for file in folder.glob(f"*/{MODEL_FILE}")}))
+        """All models that can be found by name, sorted; a hidden folder is somebody's unfinished work, and no model."""
+        files = (file for folder in self._search for file in folder.glob(f"*/{MODEL_FILE}"))
+        return tuple(sorted({file.parent.name for file in files if not file.parent.name.startswith(".")}))
 
     def find(self, name: str | Path) -> Model:
         """Find a model.
@@ -109,7 +110,7 @@ class ModelStore:
             if not file.is_file():
                 raise BadInput(f"model file {file} does not exist (working directory {Path.cwd()}): check the path")
             return _load(file.stem if file.name != MODEL_FILE else file.resolve().parent.name, file)
-        if len(Path(name).parts) != 1 or str(name) in ("", ".", ".."):
+        if len(Path(name).parts) != 1 or not str(name) or str(name).startswith("."):
             raise BadInput(f"model {str(name)!r}: expected the name of a model, or the path of an .onnx file")
         for folder in self._search:
             file = folder / name / MODEL_FILE

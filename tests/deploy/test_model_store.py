@@ -37,6 +37,7 @@ def test_the_first_folder_wins(tmp_path: Path) -> None:
     mine = _model(tmp_path / "mine", "cube", b"mine")
     _model(tmp_path / "packaged", "cube", b"packaged")
     _model(tmp_path / "packaged", "other")
+    _model(tmp_path / "mine", ".cube-x1")  # being made
     store = ModelStore([tmp_path / "absent", tmp_path / "mine", tmp_path / "packaged"])
     model = store.find("cube")
     assert model.onnx_path == mine
@@ -72,6 +73,7 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path, file: str, name: str) -> None:
         ("../cube", "expected the name"),
         ("", "expected the name"),
         ("..", "expected the name"),
+        (".cube-x1", "expected the name"),
     ],
 )
 def test_what_is_not_there_is_named(tmp_path: Path, name: str, words: str) -> None:
