@@ -1,4 +1,4 @@
-"""Overlap of boxes, and keeping the best of those that overlap."""
+"""Keeping the best of boxes that overlap."""
 
 from __future__ import annotations
 
@@ -11,27 +11,6 @@ from geometry.types import IntArray
 
 Float32 = npt.NDArray[np.float32]
 _BLOCK = 64  # bits of a word
-
-
-def iou(boxes_a: npt.ArrayLike, boxes_b: npt.ArrayLike) -> Float32:
-    """Intersection over union of every box with every other.
-
-    Args:
-        boxes_a: Shape (N, 4), x1, y1, x2, y2.
-        boxes_b: Shape (M, 4), in the same unit.
-
-    Returns:
-        Shape (N, M), float32, in [0, 1]; 0 where both boxes are empty.
-
-    Example:
-        >>> round(float(iou([[100, 100, 200, 200]], [[150, 100, 250, 200]])[0, 0]), 4)
-        0.3333
-    """
-    a = np.asarray(boxes_a, dtype=np.float32).reshape(-1, 1, 4)
-    b = np.asarray(boxes_b, dtype=np.float32).reshape(1, -1, 4)
-    size = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0.0, None)
-    overlap = size[..., 0] * size[..., 1]
-    return _ratio(overlap, _area(a) + _area(b) - overlap)
 
 
 def nms(
@@ -138,7 +117,3 @@ def _area(boxes: Float32) -> Float32:
     size = np.clip(boxes[..., 2:] - boxes[..., :2], 0.0, None)
     area: Float32 = size[..., 0] * size[..., 1]
     return area
-
-
-def _ratio(part: Float32, whole: Float32) -> Float32:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0.0)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.errors import BadInput, require
@@ -17,34 +14,6 @@ from deploy.model_store import CARD_FILE, MODEL_FILE
 from deploy.passport import Passport, file_sha256, passport_path
 
 _RANDOM = "Random weights: it finds nothing"
-
-
-def check_new(folder: Path) -> None:
-    """Refuse a folder that has content: nothing of it may be mixed with an export, or lost.
-
-    Raises:
-        BadInput: If it is not a new or an empty folder.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput(f"--out {folder}: exists and is not an empty folder; name a new one")
-
-
-@contextmanager
-def workshop(folder: Path) -> Iterator[Path]:
-    """A place beside a folder to be, which is gone afterwards.
-
-    Raises:
-        BadInput: If nothing can be written there.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise BadInput(f"--out {folder}: cannot write there ({error.strerror}); name another folder") from error
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def write_folder(exported: Exported, parity: OutputError, folder: Path) -> Passport:

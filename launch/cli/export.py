@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from deploy.export.detector import ExportOptions, export_detector
-    from deploy.export.folder import check_new, workshop, write_folder
+    from deploy.export.folder import write_folder
     from deploy.export.framework import check_weights, is_checkpoint
+    from deploy.new_folder import check_new, workshop
 
     out = Path(options.out)
     check_new(out)

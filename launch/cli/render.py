@@ -21,8 +21,8 @@ FEW = 40
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    from deploy.export.folder import workshop
-    from perception.evaluation.writing import WRITERS, check_new
+    from deploy.new_folder import check_new, workshop
+    from perception.evaluation.writing import WRITERS
     from robot.sim.labelled_set import RenderedSet
     from robot.sim.render import make_renderer
 

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
-from deploy.errors import BadInput
+from deploy.new_folder import check_new
 from geometry.types import Array
 from perception.evaluation.labelled import LabelledImage, LabelledSet
 
@@ -116,16 +116,6 @@ def yolo_lines(boxes: Array, class_ids: Iterable[int], width: int, height: int) 
         cx, cy = (x1 + x2) / 2 / width, (y1 + y2) / 2 / height
         lines.append(f"{class_id} {cx:.6f} {cy:.6f} {(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}\n")
     return "".join(lines)
-
-
-def check_new(out: Path) -> None:
-    """Refuse a folder that holds something.
-
-    Raises:
-        BadInput: Naming it.
-    """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(f"{out}: exists and is not an empty folder; name a new one")
 
 
 def _make(out: Path, *folders: str) -> None:

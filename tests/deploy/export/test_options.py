@@ -1,4 +1,4 @@
-"""What an export refuses before torch is imported, and the folder that is all there or not at all."""
+"""What an export refuses before torch is imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from deploy.errors import BadInput, Missing
 from deploy.export.detector import ExportOptions, export_checkpoint, export_detector
-from deploy.export.folder import check_new, workshop
 from deploy.export.framework import load
 
 
@@ -45,31 +44,3 @@ def test_without_the_framework_the_extra_is_named(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path / "settings"))
     with pytest.raises(Missing, match=r"pip install 'eyehand\[train\]'"):
         export_detector(ExportOptions("yolo11n.yaml"), tmp_path)
-
-
-def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
-    check_new(tmp_path / "new")
-    (tmp_path / "empty").mkdir()
-    check_new(tmp_path / "empty")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "x").touch()
-    for name in ("full", "full/x"):
-        with pytest.raises(BadInput, match=rf"--out .*{name}: exists and is not an empty folder"):
-            check_new(tmp_path / name)
-
-
-def test_a_workshop_leaves_nothing(tmp_path: Path) -> None:
-    def fail() -> None:
-        with workshop(tmp_path / "deep" / "model") as place:
-            (place / "draft").touch()
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert list((tmp_path / "deep").iterdir()) == []
-
-
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match=r"--out .*model: cannot write there"), workshop(tmp_path / "file" / "model"):
-        pass
