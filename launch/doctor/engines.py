@@ -127,7 +127,11 @@ def _engine_in_store() -> Path | None:
     """The first engine of the models in the store."""
     store = ModelStore()
     for name in store.names():
-        for file, path in sorted(store.find(name).artifacts.items()):
+        try:
+            artifacts = store.find(name).artifacts
+        except EyehandError:  # the models' own finding
+            continue
+        for file, path in sorted(artifacts.items()):
             if file.endswith(".engine"):
                 return path
     return None
@@ -166,7 +170,7 @@ def opengl() -> Finding:
 
 
 def models(needed: str) -> Finding:
-    """Models in the store, among them the one that the simulation uses.
+    """Models in the store, among them the one that the simulation uses, and whether their passports match.
 
     Args:
         needed: Name of that model.
@@ -177,4 +181,23 @@ def models(needed: str) -> Finding:
         folders = ", ".join(str(folder) for folder in store.search)
         remedy = f"eyehand train detector --out models/{needed}, or put a model.onnx there"
         return Finding("models", "missing", f"{needed} is not in {folders}; there: {names}", remedy)
+    wrong = [problem for name in store.names() for problem in _mismatches(store, name)]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        return Finding("models", "problem", f"{one_line(wrong[0])}{more}", "make that file again, or take it away")
     return Finding("models", "ok", f"{names}; {needed} from {store.find(needed).path}")
+
+
+def _mismatches(store: ModelStore, name: str) -> list[EyehandError]:
+    """What does not match in a model: its passport, or one of its artifacts."""
+    try:
+        model = store.find(name)
+    except EyehandError as error:
+        return [error]
+    found = []
+    for file in model.artifacts:
+        try:
+            model.artifact(file)
+        except EyehandError as error:
+            found.append(error)
+    return found

@@ -23,7 +23,7 @@ from deploy.model_store import ModelStore
 from launch.cli import doctor as command
 from launch.doctor import Check, Finding, checks, devices, engines, examine, machine, satisfied
 from tests.deploy.tensorrt.fake_tensorrt import FakeTensorRt, engine_bytes, install
-from tests.deploy.tensorrt.graphs import ORIN, write_graph, write_passport
+from tests.deploy.tensorrt.graphs import ORIN, write_graph, write_passport, write_store
 
 ROOT = Path(__file__).resolve().parents[2]
 OK = Finding("x", "ok", "there")
@@ -319,6 +319,21 @@ def test_the_simulation_wants_one_model(
     assert found.status == status
     assert there in found.detail
     assert bool(found.remedy) is (status != "ok")
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.fp16.onnx"])
+def test_a_model_that_is_not_what_its_passport_says_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str
+) -> None:
+    folder = write_store(tmp_path / "models" / "wanted", "fp16")
+    monkeypatch.setattr(engines, "ModelStore", lambda: ModelStore([tmp_path / "models"]))
+    assert engines.models("wanted").status == "ok"
+    with (folder / file).open("ab") as changed:
+        changed.write(b"\0")
+    found = engines.models("wanted")
+    assert (found.status, found.remedy) == ("problem", "make that file again, or take it away")
+    assert f"was written for another file than {file}" in found.detail
+    assert engines._engine_in_store() is None, "its own check does not fall over it"
 
 
 # -------------------------------------------------------------------------------------------------------------- machine
