@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,28 @@ from launch.config.tree import DetectorConfig, FallbackEngineConfig
 from perception.detector import Detector
 
 AUTO = "auto"
+
+
+def default_threads() -> int:
+    """Threads inside one operator that a run takes: two, as far as there are cores, for the rest has to run as well."""
+    return min(2, os.cpu_count() or 1)
+
+
+def open_engine(backend: str, path: Path, threads: int, where: str = "--backend") -> Backend:
+    """Load a file on an engine.
+
+    Args:
+        backend: Registered name of the engine.
+        path: The file.
+        threads: Threads inside one operator.
+        where: Option or section that names the engine, for messages.
+
+    Raises:
+        BadInput: If there is no such engine, or it refuses the file.
+        Missing: If it is not installed.
+    """
+    engine: Backend = plugins.build("backends", backend, where, path=path, threads=threads)
+    return engine
 
 
 def resolve_engines(detector: DetectorConfig, threads: int) -> DetectorConfig:
@@ -40,7 +62,9 @@ def resolve_engines(detector: DetectorConfig, threads: int) -> DetectorConfig:
         there = _artifacts(model)
         there = there if asked is None else {asked: there[asked]}
         names = plugins.names("backends") if backend == AUTO else [backend]
-        choice = choose(there, {name: _factory(name) for name in names}, threads, precision=precision)
+        choice = choose(
+            there, {name: partial(open_engine, name, where="detector") for name in names}, threads, precision=precision
+        )
         backend, why = choice.backend, choice.why
         file = choice.file
     else:
@@ -92,7 +116,7 @@ def load_detector(
     """
     model = ModelStore().find(model_name)
     path, passport = _artifact(model, file or _file(model, backend, precision))
-    engine: Backend = _factory(backend)(path, threads)
+    engine = open_engine(backend, path, threads, "detector")
     _check(engine, passport)
     detector: Detector = plugins.build("detectors", type_name, "detector", backend=engine, **thresholds)
     return detector, engine.fingerprint
@@ -194,13 +218,3 @@ def _check(engine: Backend, passport: Passport | None) -> None:
     except EyehandError:
         engine.close()
         raise
-
-
-def _factory(backend: str) -> Callable[[Path, int], Backend]:
-    return partial(_open, backend)
-
-
-def _open(backend: str, path: Path, threads: int) -> Backend:
-    options: Mapping[str, Any] = {"path": path, "threads": threads}
-    engine: Backend = plugins.build("backends", backend, "detector", **options)
-    return engine

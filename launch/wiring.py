@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from launch.config import Config
 from launch.config.rig import ArmConfig, CameraConfig
 from launch.config.tree import DetectorConfig, FallbackEngineConfig, GovernorConfig
 from launch.control_path import ControlPath
-from launch.engines import load_detector, resolve_engines
+from launch.engines import default_threads, load_detector, resolve_engines
 from launch.graph import Graph, LocateStage, Mount, PlanStage
 from perception.detector import Detector
 from perception.localize import LocalizeParameters
@@ -33,7 +32,7 @@ def resolve(config: Config) -> Config:
         BadInput: If the model is not there or a pose of the task is out of reach.
     """
     asked = config.detector.threads
-    threads = min(2, os.cpu_count() or 1) if asked == "auto" else asked
+    threads = default_threads() if asked == "auto" else asked
     config = config.model_copy(update={"detector": resolve_engines(config.detector, threads)})
     if config.rig.arm is not None:
         _check_reach(config, config.rig.arm)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +14,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from deploy.artifacts import takes
-from deploy.backend import Backend
 from deploy.candidates import Candidate, Measured, measure, nothing_runs
 from deploy.errors import BadInput, EyehandError
 from deploy.model_store import Model, ModelStore
@@ -21,6 +21,7 @@ from deploy.rebatch import rebatch
 from deploy.selection import best
 from launch import plugins
 from launch.cli.say import progress, result
+from launch.engines import open_engine
 from launch.machine import machine_facts
 
 Rows = Mapping[int, Sequence[Measured]]
@@ -74,7 +75,7 @@ def bench(
     ready = [Candidate(row.backend, row.file, paths[row.file]) for row in candidates if row.file in paths]
     on = ", ".join(f"{row.file} on {row.backend}" for row in ready) or "nothing"
     progress(f"batch {batch}: {iterations} inferences each of {on}")
-    measured = measure(ready, {name: _factory(name) for name in names}, threads, n=iterations)
+    measured = measure(ready, {name: partial(open_engine, name) for name in names}, threads, n=iterations)
     measured += [Measured.refused(row, failed[row.file]) for row in candidates if row.file in failed]
     for name in names:
         if not any(takes(name, file) for file in files):
@@ -142,14 +143,6 @@ def _of_batch(path: Path, batch: int, folder: Path) -> Path:
     if path.suffix == ".engine":
         raise BadInput(f"{path.name} was built for batch 1")
     return rebatch(path, batch, folder / f"{batch}-{path.name}")
-
-
-def _factory(name: str) -> Callable[[Path, int], Backend]:
-    def load(path: Path, threads: int) -> Backend:
-        backend: Backend = plugins.build("backends", name, "--backend", path=path, threads=threads)
-        return backend
-
-    return load
 
 
 def _images_per_s(row: Measured, batch: int) -> float:

@@ -86,7 +86,7 @@ def _quantize(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--sensitivity", action="store_true", help="rank the layers by what quantizing them costs")
     parser.add_argument("--everything", action="store_true", help="quantize head and decoding too: the gate refuses it")
-    parser.add_argument("--threads", type=at_least(1), default=1, metavar="N", help="threads of the engines (1)")
+    parser.add_argument("--threads", type=at_least(1), metavar="N", help="of the engines (2, or 1 on one core)")
     parser.add_argument("--json", action="store_true", help=JSON)
 
 

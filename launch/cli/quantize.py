@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if an artifact did not pass the gate on accuracy, and then nothing is installed."""
     from deploy.quantize.calibrate import METHODS
+    from launch.engines import default_threads
     from launch.quantizing import Order, quantize_detector
 
     order = Order(
@@ -29,7 +30,7 @@ def execute(options: argparse.Namespace) -> int:
         out=Path(options.out) if options.out else None,
         sensitivity=options.sensitivity,
         everything=options.everything,
-        threads=options.threads,
+        threads=options.threads or default_threads(),
     )
     outcome = quantize_detector(order, progress)
     if options.json:
@@ -37,9 +38,9 @@ def execute(options: argparse.Namespace) -> int:
     else:
         _show(outcome)
     if not outcome.passed:
-        for candidate in outcome.candidates:
-            if not candidate.verdict.ok:
-                progress(f"eyehand: {candidate.precision} is refused: {candidate.verdict}; nothing was installed")
+        for attempt in outcome.attempts:
+            if not attempt.verdict.ok:
+                progress(f"eyehand: {attempt.precision} is refused: {attempt.verdict}; nothing was installed")
         return 1
     return 0
 
@@ -52,7 +53,7 @@ def _show(outcome: Outcome) -> None:
     words, figures = ("artifact", "method", "engine", ""), ("mAP50-95", "change", "box p99", "score p99", "p50", "p99")
     for name in (*words, *figures, "fp32 p99"):
         table.add_column(name, justify="left" if name in words else "right")
-    for item in outcome.candidates:
+    for item in outcome.attempts:
         change = 100 * (item.accuracy.map50_95 - outcome.reference.map50_95)
         parity, timing, before = item.parity, item.timing, item.float_timing
         row = [
@@ -68,7 +69,7 @@ def _show(outcome: Outcome) -> None:
         table.add_row(item.precision, item.method or "", item.engine, end, *row)
     console = Console(width=None if Console().is_terminal else 200)
     console.print(table)
-    for item in outcome.candidates:
+    for item in outcome.attempts:
         for remark in (item.reason, *item.lint):
             if remark:
                 console.print(f"  {item.precision}: {remark}", highlight=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from deploy.gate import Accuracy, judge, margin
 from deploy.model_store import Model, ModelStore
 from deploy.passport import Calibration as CalibrationRecord
 from deploy.quantize import calibrate, graph, half, lint, qdq, recipe
+from launch.engines import open_engine
 from launch.quantizing import install
-from launch.quantizing.candidates import ENGINE, PRECISIONS, STYLE, Candidate
+from launch.quantizing.attempts import ENGINE, PRECISIONS, STYLE, Attempt
 from launch.quantizing.judges import Judges, from_bags, from_data
 from launch.quantizing.speed import judge_speeds
 from perception.calibration import FrameRef, images, split, survey
@@ -80,7 +82,7 @@ class Outcome:
         calibration: What was calibrated on.
         seen: Frames in the recordings.
         distinct: Of these, those that differ.
-        candidates: The artifacts.
+        attempts: The artifacts.
         ranking: Layers with the power of their noise, worst first; empty if nobody asked.
         passed: Whether all artifacts passed the gate on accuracy; if not, nothing was installed.
     """
@@ -92,7 +94,7 @@ class Outcome:
     calibration: CalibrationRecord
     seen: int
     distinct: int
-    candidates: tuple[Candidate, ...]
+    attempts: tuple[Attempt, ...]
     ranking: tuple[tuple[str, float], ...]
     passed: bool
 
@@ -110,7 +112,7 @@ class Outcome:
                 **self.calibration.model_dump(mode="json", exclude={"tried", "method"}),
                 "seen": self.seen, "distinct": self.distinct,
             },
-            "artifacts": [candidate.to_dict(self.reference) for candidate in self.candidates],
+            "artifacts": [attempt.to_dict(self.reference) for attempt in self.attempts],
             "sensitivity": [{"node": node, "noise": noise} for node, noise in self.ranking],
         }  # fmt: skip
 
@@ -127,31 +129,33 @@ def quantize_detector(order: Order, progress: Progress) -> Outcome:
     require("pycocotools.cocoeval", "eval")
     model = ModelStore().find(order.model)
     out = install.folder(model, order.out)
-    reference = _detector("onnxruntime", model.onnx_path, order.threads, NEAR_ZERO)
-    judges, refs, seen, distinct = _frames(order, reference, progress)
-    accuracy = judges.accuracy(reference)
-    progress(f"the float model has mAP50-95 {accuracy.map50_95:.4f} on {accuracy.frames} frames ({judges.labels})")
-    with tempfile.TemporaryDirectory(prefix="eyehand-") as scratch:
+    with (
+        _detector("onnxruntime", model.onnx_path, order.threads, NEAR_ZERO) as reference,
+        tempfile.TemporaryDirectory(prefix="eyehand-") as scratch,
+    ):
+        judges, refs, seen, distinct = _frames(order, reference, progress)
+        accuracy = judges.accuracy(reference)
+        progress(f"the float model has mAP50-95 {accuracy.map50_95:.4f} on {accuracy.frames} frames ({judges.labels})")
         bench = _Workbench(order, model, reference, judges, accuracy, Path(scratch), progress)
         bench.calibrate(refs)
-        candidates = [bench.make(precision) for precision in order.precisions]
-        for candidate in candidates:
-            candidate.verdict = judge(accuracy, candidate.accuracy)
-            candidate.reason = str(candidate.verdict) if not candidate.verdict.ok else "; ".join(candidate.lint)
-            candidate.ship = not candidate.reason
-        passed = all(candidate.verdict.ok for candidate in candidates)
+        attempts = [bench.make(precision) for precision in order.precisions]
+        for attempt in attempts:
+            attempt.verdict = judge(accuracy, attempt.accuracy)
+            attempt.reason = str(attempt.verdict) if not attempt.verdict.ok else "; ".join(attempt.lint)
+            attempt.ship = not attempt.reason
+        passed = all(attempt.verdict.ok for attempt in attempts)
         if passed:
-            judge_speeds(candidates, model.onnx_path, order.threads, progress)
-            for candidate in candidates:
-                candidate.parity = bench.parity(candidate)
+            judge_speeds(attempts, model.onnx_path, order.threads, progress)
+            for attempt in attempts:
+                attempt.parity = bench.parity(attempt)
         else:
-            for candidate in candidates:
-                candidate.ship, candidate.reason = False, candidate.reason or "another artifact did not pass the gate"
+            for attempt in attempts:
+                attempt.ship, attempt.reason = False, attempt.reason or "another artifact did not pass the gate"
         record = bench.record(refs)
         ranking = bench.ranking() if order.sensitivity else ()
         if passed:
-            install.install(model, out, candidates, record, accuracy, judges.labels, order.threads)
-    return Outcome(model, out, accuracy, judges.labels, record, seen, distinct, tuple(candidates), ranking, passed)
+            install.install(model, out, attempts, record, accuracy, judges.labels, order.threads)
+    return Outcome(model, out, accuracy, judges.labels, record, seen, distinct, tuple(attempts), ranking, passed)
 
 
 def _frames(
@@ -194,12 +198,12 @@ class _Workbench:
         """Count the values of all tensors on the frames, as the production preprocessor gives them."""
         self._calibration = calibrate.collect(self._model.onnx_path, self._feeds(refs), self._order.threads)
 
-    def make(self, precision: str) -> Candidate:
+    def make(self, precision: str) -> Attempt:
         """Make one artifact and measure how good it is."""
         path = self._scratch / f"model.{precision}.onnx"
         engine = _available(ENGINE[precision])
         style: qdq.Style | None = STYLE.get(precision)  # type: ignore[assignment]
-        candidate = Candidate(precision, path, engine, Accuracy(0.0, {}, 0, ""))
+        attempt = Attempt(precision, path, engine, Accuracy(0.0, {}, 0, ""))
         if style is None:
             made = half.to_fp16(self._source)
         else:
@@ -210,24 +214,27 @@ class _Workbench:
                 made = qdq.quantize(self._source, result.ranges, style, everything=True)
             else:
                 made = result.model
-            candidate.method, candidate.float_nodes = result.method, tuple(sorted(result.float_nodes))
-            candidate.restored = result.restored
-            candidate.tried = {trial.method: trial.map50_95 for trial in result.trials if not trial.restored}
+            attempt.method, attempt.float_nodes = result.method, tuple(sorted(result.float_nodes))
+            attempt.restored = result.restored
+            attempt.tried = {trial.method: trial.map50_95 for trial in result.trials if not trial.restored}
             if style == "s8" and not self._order.everything:
-                candidate.lint = tuple(map(str, lint.lint(made)))
+                attempt.lint = tuple(map(str, lint.lint(made)))
         graph.save(made, path)
-        candidate.accuracy = self._accuracy(engine, path)
-        self._progress(f"{precision}: mAP50-95 {candidate.accuracy.map50_95:.4f} on {engine}")
-        return candidate
+        attempt.accuracy = self._accuracy(engine, path)
+        self._progress(f"{precision}: mAP50-95 {attempt.accuracy.map50_95:.4f} on {engine}")
+        return attempt
 
-    def parity(self, candidate: Candidate) -> Parity:
+    def parity(self, attempt: Attempt) -> Parity:
         """The boxes of an artifact against those of the float model."""
-        engines = (("onnxruntime", self._model.onnx_path), (candidate.engine, candidate.path))
-        before, after = (_detector(engine, path, self._order.threads, CONFIDENT) for engine, path in engines)
-        return compare(before, after, self._judges.pictures())
+        threads = self._order.threads
+        with (
+            _detector("onnxruntime", self._model.onnx_path, threads, CONFIDENT) as before,
+            _detector(attempt.engine, attempt.path, threads, CONFIDENT) as after,
+        ):
+            return compare(before, after, self._judges.pictures())
 
     def record(self, refs: Sequence[FrameRef]) -> CalibrationRecord:
-        """What was calibrated on, for the passports; the method is the candidate's."""
+        """What was calibrated on, for the passports; the method is the attempt's."""
         sources = tuple(sorted({f"{ref.bag.name}/{ref.camera}" for ref in refs}))
         return CalibrationRecord(method="", frames=len(refs), sha256=self._digest.hexdigest(), sources=sources)
 
@@ -250,7 +257,8 @@ class _Workbench:
         return self._found[style]
 
     def _accuracy(self, engine: str, path: Path) -> Accuracy:
-        return self._judges.accuracy(_detector(engine, path, self._order.threads, NEAR_ZERO))
+        with _detector(engine, path, self._order.threads, NEAR_ZERO) as detector:
+            return self._judges.accuracy(detector)
 
     def _feeds(self, refs: Sequence[FrameRef]) -> Iterator[dict[str, np.ndarray]]:
         name = self._source.graph.input[0].name
@@ -263,11 +271,14 @@ class _Workbench:
             yield feed
 
 
-def _detector(engine: str, path: Path, threads: int, confidence: float) -> NetworkDetector:
-    from launch import plugins
-
-    backend = plugins.build("backends", engine, "--backend", path=path, threads=threads)
-    return NetworkDetector(backend, confidence, OVERLAP, MOST)
+@contextmanager
+def _detector(engine: str, path: Path, threads: int, confidence: float) -> Iterator[NetworkDetector]:
+    """A detector for as long as it is needed: engines hold threads and memory until they are closed."""
+    backend = open_engine(engine, path, threads)
+    try:
+        yield NetworkDetector(backend, confidence, OVERLAP, MOST)
+    finally:
+        backend.close()
 
 
 def _available(engine: str) -> str:

@@ -14,7 +14,7 @@ from deploy.model_store import Model, default_search
 from deploy.passport import Calibration, Latency, Passport, file_sha256, passport_path
 from deploy.timing import Timing
 from launch.machine import installed, machine_facts
-from launch.quantizing.candidates import Candidate
+from launch.quantizing.attempts import Attempt
 
 
 def folder(model: Model, out: Path | None) -> Path:
@@ -43,7 +43,7 @@ def folder(model: Model, out: Path | None) -> Path:
 
 
 def install(
-    model: Model, out: Path, candidates: Sequence[Candidate], calibration: Calibration, reference: Accuracy,
+    model: Model, out: Path, attempts: Sequence[Attempt], calibration: Calibration, reference: Accuracy,
     labels: str, threads: int | None = None,
 ) -> None:  # fmt: skip
     """Write files and passports; an older artifact that is not to be shipped any more is taken away.
@@ -54,7 +54,7 @@ def install(
         BadInput: If it cannot be written.
     """
     try:
-        _install(model, out, candidates, calibration, reference, labels, threads)
+        _install(model, out, attempts, calibration, reference, labels, threads)
     except OSError as error:  # which may name a file that nobody knows of
         raise BadInput(
             f"{out} does not take the artifacts ({error.strerror or error}): make room there, or name another folder "
@@ -63,73 +63,73 @@ def install(
 
 
 def _install(
-    model: Model, out: Path, candidates: Sequence[Candidate], calibration: Calibration, reference: Accuracy,
+    model: Model, out: Path, attempts: Sequence[Attempt], calibration: Calibration, reference: Accuracy,
     labels: str, threads: int | None,
 ) -> None:  # fmt: skip
     assert model.passport is not None
     out.mkdir(parents=True, exist_ok=True)
-    shipped = [candidate for candidate in candidates if candidate.ship]
+    shipped = [attempt for attempt in attempts if attempt.ship]
     with tempfile.TemporaryDirectory(prefix=".quantize-", dir=out) as stage:
-        for candidate in shipped:
-            file = Path(stage) / candidate.file
-            shutil.copyfile(candidate.path, file)
-            passport = _passport(model, model.passport, candidate, calibration, reference, labels, threads, file)
+        for attempt in shipped:
+            file = Path(stage) / attempt.file
+            shutil.copyfile(attempt.path, file)
+            passport = _passport(model, model.passport, attempt, calibration, reference, labels, threads, file)
             passport.write(passport_path(file))
-        for candidate in candidates:
-            passport_path(out / candidate.file).unlink(missing_ok=True)  # never an artifact with another's passport
-            if not candidate.ship:
-                (out / candidate.file).unlink(missing_ok=True)
-        for candidate in shipped:
-            file = Path(stage) / candidate.file
+        for attempt in attempts:
+            passport_path(out / attempt.file).unlink(missing_ok=True)  # never an artifact with another's passport
+            if not attempt.ship:
+                (out / attempt.file).unlink(missing_ok=True)
+        for attempt in shipped:
+            file = Path(stage) / attempt.file
             file.replace(out / file.name)
             passport_path(file).replace(passport_path(out / file.name))
 
 
 def _passport(
-    model: Model, source: Passport, candidate: Candidate, calibration: Calibration, reference: Accuracy, labels: str,
+    model: Model, source: Passport, attempt: Attempt, calibration: Calibration, reference: Accuracy, labels: str,
     threads: int | None, file: Path,
 ) -> Passport:  # fmt: skip
-    quantized = candidate.method is not None
-    parity = candidate.parity.to_dict() if candidate.parity is not None else {}
-    after = candidate.accuracy
+    quantized = attempt.method is not None
+    parity = attempt.parity.to_dict() if attempt.parity is not None else {}
+    after = attempt.accuracy
     return source.model_copy(
         update={
             "name": model.name,
             "status": "final",
-            "precision": candidate.precision,
+            "precision": attempt.precision,
             "sha256": file_sha256(file),
             "size_bytes": file.stat().st_size,
             "source": {"name": model.onnx_path.name, "sha256": model.sha256},
             "made_by": installed("eyehand", "onnx", "onnxruntime", "openvino"),
             "calibration": calibration.model_copy(
-                update={"method": candidate.method, "tried": dict(candidate.tried)}
+                update={"method": attempt.method, "tried": dict(attempt.tried)}
             ) if quantized else None,
-            "float_nodes": tuple(candidate.float_nodes),
+            "float_nodes": tuple(attempt.float_nodes),
             "parity": {
                 **parity,
                 "reference_sha256": model.sha256,
-                "engine": candidate.engine,
+                "engine": attempt.engine,
                 "labels": labels,
                 "frames_sha256": reference.frames_sha256,
                 "map50_95": after.map50_95,
                 "reference_map50_95": reference.map50_95,
                 "class_delta": {name: after.per_class.get(name, 0.0) - ap for name, ap in reference.per_class.items()},
             },
-            "latency": _latencies(candidate, threads),
-            "speed": candidate.speed,
+            "latency": _latencies(attempt, threads),
+            "speed": attempt.speed,
             "metrics": {},
         }
     )  # fmt: skip
 
 
-def _latencies(candidate: Candidate, threads: int | None) -> tuple[Latency, ...]:
+def _latencies(attempt: Attempt, threads: int | None) -> tuple[Latency, ...]:
     machine = str(machine_facts().get("cpu", "unknown"))
     pairs: list[tuple[Timing | None, str]] = [
-        (candidate.timing, "in turns with fp32"), (candidate.float_timing, "fp32, in turns with the artifact"),
+        (attempt.timing, "in turns with fp32"), (attempt.float_timing, "fp32, in turns with the artifact"),
     ]  # fmt: skip
     return tuple(
         Latency(
-            backend=candidate.engine, machine=machine, threads=threads, n=timing.n, p50_ms=round(timing.p50_ms, 3),
+            backend=attempt.engine, machine=machine, threads=threads, n=timing.n, p50_ms=round(timing.p50_ms, 3),
             p99_ms=round(timing.p99_ms, 3), conditions=conditions,
         )
         for timing, conditions in pairs

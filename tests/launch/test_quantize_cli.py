@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.model_store import ModelStore
+from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from deploy.passport import Passport, passport_path
 from launch.cli.main import main
+from launch.engines import default_threads
 
 for _module in ("onnx", "onnxruntime", "pycocotools", "mujoco"):
     pytest.importorskip(_module)
@@ -91,6 +94,28 @@ def test_the_gate_refuses_a_network_that_was_quantized_whole(
     assert "eyehand: int8-u8 is refused: mAP50-95 falls from" in errors
     assert "nothing was installed" in errors
     assert [file.name for file in out.iterdir()] == ["model.int8-u8.onnx"], "what was there is as it was"
+
+
+def test_engines_are_closed_and_have_the_threads_of_a_run(
+    labelled_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    closed: list[OnnxRuntimeBackend] = []
+
+    class Counted(OnnxRuntimeBackend):
+        def __init__(self, path: Path, threads: int = 1) -> None:
+            super().__init__(path, threads=threads)
+            opened.append(threads)
+
+        def close(self) -> None:
+            super().close()
+            closed.append(self)
+
+    monkeypatch.setattr("launch.engines.plugins.load", lambda *_: Counted)
+    code, _, errors = quantize(capsys, labelled_bag, tmp_path / "made", "--precision", "fp16")
+    assert code == 0, errors
+    assert (len(opened), len({id(one) for one in closed})) == (6, 6)
+    assert set(opened) == {default_threads()} == {min(2, os.cpu_count() or 1)}
 
 
 def test_without_labels_the_float_model_is_the_judge(

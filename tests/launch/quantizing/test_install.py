@@ -16,7 +16,7 @@ from deploy.passport import Calibration, Passport, passport_path
 from deploy.timing import Timing
 from launch.cli import quantize
 from launch.quantizing import Outcome
-from launch.quantizing.candidates import Candidate
+from launch.quantizing.attempts import Attempt
 from launch.quantizing.install import folder, install
 
 SHIPPED = "tabletop-yolov8n-small"
@@ -38,16 +38,16 @@ def model(tmp_path: Path) -> Model:
     return ModelStore([place.parent]).find("mine")
 
 
-def made(folder: Path, precision: str, **changes: Any) -> Candidate:
+def made(folder: Path, precision: str, **changes: Any) -> Attempt:
     path = folder / f"new.{precision}"
     path.write_bytes(precision.encode())
-    return Candidate(precision, path, "onnxruntime", JUDGED, method="minmax", **changes)
+    return Attempt(precision, path, "onnxruntime", JUDGED, method="minmax", **changes)
 
 
 def test_what_ships_replaces_and_what_does_not_takes_the_older_away(model: Model, tmp_path: Path) -> None:
     timing = Timing(40, 1.25, 2.25, 1.3, 1.1)
-    candidates = [made(tmp_path, "int8-s8", timing=timing), made(tmp_path, "int8-u8", ship=False)]
-    install(model, model.path, candidates, CALIBRATION, JUDGED, "labels", threads=2)
+    attempts = [made(tmp_path, "int8-s8", timing=timing), made(tmp_path, "int8-u8", ship=False)]
+    install(model, model.path, attempts, CALIBRATION, JUDGED, "labels", threads=2)
     assert sorted(file.name for file in model.path.iterdir()) == [
         "model.int8-s8.onnx", "model.int8-s8.passport.json", "model.onnx", "passport.json",
     ]  # fmt: skip
@@ -62,7 +62,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {file.name: file.read_bytes() for file in model.path.iterdir()}
-    candidates = [made(tmp_path, "int8-s8"), made(tmp_path, "int8-u8")]
+    attempts = [made(tmp_path, "int8-s8"), made(tmp_path, "int8-u8")]
     copy = shutil.copyfile
 
     def copyfile(source: Path, target: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(
 
     monkeypatch.setattr(shutil, "copyfile", copyfile)
     with pytest.raises(BadInput, match=r"mine does not take the artifacts \(No space left on device\): make room"):
-        install(model, model.path, candidates, CALIBRATION, JUDGED, "labels")
+        install(model, model.path, attempts, CALIBRATION, JUDGED, "labels")
     assert {file.name: file.read_bytes() for file in model.path.iterdir()} == before
 
 

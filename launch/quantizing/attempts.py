@@ -1,4 +1,4 @@
-"""Artifacts of a float model, made and looked at one after the other."""
+"""Attempts at artifacts of a float model: what was made, and what was found out about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TARGET = {"int8-u8": "onnxruntime", "int8-s8": "tensorrt", "fp16": "tensorrt", "
 
 
 @dataclass(slots=True)
-class Candidate:
+class Attempt:
     """An artifact on its way through the gate.
 
     Attributes:
