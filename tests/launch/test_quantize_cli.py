@@ -44,11 +44,10 @@ def test_artifacts_pass_the_gate_and_carry_passports(
     labelled_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "made"
-    code, told, _ = quantize(capsys, labelled_bag, out, "--precision", "int8-s8,fp16,int8-u8", "--sensitivity")
+    code, told, _ = quantize(capsys, labelled_bag, out, "--precision", "int8-s8,fp16,int8-u8")
     assert (code, told["passed"]) == (0, True)
     assert told["evaluation"]["labels"] == "labels of the recordings"
     assert told["calibration"]["frames"] == 24
-    assert told["sensitivity"][0]["noise"] >= told["sensitivity"][-1]["noise"]
     source = ModelStore().find(MODEL)
     for artifact in told["artifacts"]:
         assert artifact["drop"] <= 0.010
