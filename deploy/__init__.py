@@ -1,7 +1,8 @@
 """Models on machines, and how long everything takes.
 
-Owns: the `Backend` protocol and its ONNX Runtime backend, training and export of detectors, passports, the model store,
-the ring of ledger rows, latency figures and their table. Another engine belongs here when it comes.
+Owns: the `Backend` protocol and its engines (ONNX Runtime, OpenVINO, TensorRT), the choice among them, training and
+export of detectors, INT8 and FP16, passports and the gate, the model store, the ring of ledger rows, latency figures and
+their table.
 
 Does not own: what a box or a chunk means.
 """

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.errors import BadInput, Missing, require
+from deploy.new_folder import check_new
 from launch.cli.say import progress
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ VALIDATION_SCENES = 4  # of a small set; a large one gives its usual part
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     out, small_out = Path(options.out), Path(options.small_out) if options.small_out else None
-    _check_new("--out", out)
+    check_new(out)
     if small_out is not None:
-        _check_new("--small-out", small_out)
+        check_new(small_out, "--small-out")
         if small_out.resolve() == out.resolve():
             raise BadInput(f"--small-out {small_out}: the same folder as --out; name one beside it")
     weights = _check_trainer(out / "training", _start(options))
@@ -83,11 +84,6 @@ def _start(options: argparse.Namespace) -> Path | None:
     if options.width is not None:
         raise BadInput(f"--width {options.width}: --start {options.start} has its own width; leave one of them out")
     return ModelStore().find(options.start).onnx_path
-
-
-def _check_new(option: str, folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput(f"{option} {folder}: exists and is not an empty folder; name a new one")
 
 
 def _check_trainer(folder: Path, start: Path | None) -> Path | None:
