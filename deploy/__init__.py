@@ -1,8 +1,8 @@
 """Models on machines, and how long everything takes.
 
 Owns: the `Backend` protocol and its engines (ONNX Runtime, OpenVINO, TensorRT), the choice among them, training and
-export of detectors, INT8 and FP16, passports and the gate, the model store, the ring of ledger rows, latency figures and
-their table.
+export of detectors, INT8 and FP16, passports and the gate, the model store, the ring of ledger rows, latency figures
+and their table.
 
 Does not own: what a box or a chunk means.
 """
