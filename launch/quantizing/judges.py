@@ -72,7 +72,7 @@ def from_data(path: str, split: str, count: int) -> Judges:
     every = max(1.0, len(labelled) / count)
     wanted = {int(place * every) for place in range(min(count, len(labelled)))}
     held = Held(labelled.class_names, [picture for place, picture in enumerate(labelled) if place in wanted])
-    return Judges(held, f"{path} ({split})")
+    return Judges(held, f"{Path(path).resolve().name} ({split})")
 
 
 def labelled_bags(bags: Sequence[Path]) -> tuple[LabelledSet, ...]:

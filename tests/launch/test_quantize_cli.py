@@ -117,6 +117,17 @@ def test_engines_are_closed_and_have_the_threads_of_a_run(
     assert set(opened) == {default_threads()} == {min(2, os.cpu_count() or 1)}
 
 
+def test_a_passport_names_the_labelled_set_and_no_folder_of_this_machine(
+    labelled_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, labelled = tmp_path / "made", tmp_path / "labelled"
+    assert main(["render", "--images", "8", "--seed", "32", "--out", str(labelled), "--json"]) == 0
+    capsys.readouterr()
+    code, told, _ = quantize(capsys, labelled_bag, out, "--precision", "fp16", "--data", str(labelled))
+    assert (code, told["evaluation"]["labels"]) == (0, "labelled (val)")
+    assert str(tmp_path) not in (out / "model.fp16.passport.json").read_text()
+
+
 def test_without_labels_the_float_model_is_the_judge(
     labelled_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
