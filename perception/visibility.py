@@ -95,7 +95,7 @@ class Visibility:
         u, v = project(in_camera, camera).T
         inside = (u >= border - 0.5) & (u <= camera.width - 0.5 - border)
         inside &= (v >= border - 0.5) & (v <= camera.height - 0.5 - border)
-        sight = inside.astype(np.uint8)  # VISIBLE or OUTSIDE
+        sight: npt.NDArray[np.uint8] = inside.astype(np.uint8)  # VISIBLE or OUTSIDE
         rows = np.flatnonzero(inside)
         if self._frame.depth is None or not rows.size:
             return sight
