@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from deploy.errors import BadInput
 from geometry.types import Array
+from perception.masks import Masks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,9 +26,10 @@ class Detections:
         scores: Shape (N,), float32, read-only, in [0, 1].
         class_ids: Shape (N,), int32, read-only: index into `class_names`.
         class_names: Names of the detector's classes.
+        masks: Which pixels belong to each detection, N of them; None from a detector that knows boxes only.
 
     Raises:
-        BadInput: If the shapes disagree or a class has no name.
+        BadInput: If the shapes disagree, a class has no name, or there is not a mask for each box.
     """
 
     camera_name: str
@@ -37,6 +39,7 @@ class Detections:
     scores: npt.NDArray[np.float32]
     class_ids: npt.NDArray[np.int32]
     class_names: tuple[str, ...]
+    masks: Masks | None = None
 
     def __post_init__(self) -> None:
         boxes = np.array(self.boxes, dtype=np.float32)
@@ -52,6 +55,8 @@ class Detections:
                 f"class ids {class_ids.min()}..{class_ids.max()}: expected 0..{len(self.class_names) - 1}, "
                 f"the index of one of {', '.join(self.class_names) or 'no class names'}"
             )
+        if self.masks is not None and len(self.masks) != count:
+            raise BadInput(f"{len(self.masks)} masks of {count} boxes: expected one for each")
         for name, array in (("boxes", boxes), ("scores", scores), ("class_ids", class_ids)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
@@ -93,4 +98,5 @@ class Detections:
             self.scores[rows],
             self.class_ids[rows],
             self.class_names,
+            None if self.masks is None else self.masks.select(rows),
         )
