@@ -16,6 +16,8 @@ import numpy.typing as npt
 from deploy.errors import BadInput
 from geometry.types import Array, IntArray
 
+from .text_rows import read_numbers, shortest
+
 # Four days at 30 frames/s: what is above is a time stamp or damage, and nobody wants a step for each.
 LAST_FRAME = 10_000_000
 LARGEST = 1e9
@@ -86,24 +88,7 @@ def read_rows(path: str | Path, *, empty_boxes: bool = True) -> MotRows:
             than the first, not a number, not finite, a frame that is not a whole number from 0 on, a negative size.
     """
     path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); expected a text file of rows {COLUMNS}") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not text (byte {error.start}); expected rows {COLUMNS}") from error
-    rows: list[list[float]] = []
-    lines: list[int] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        fields = _fields(line)
-        if len(fields) < 6 or (rows and len(fields) != len(rows[0])):
-            wanted = f"{len(rows[0])} like the rows before" if rows else f"6 or more: {COLUMNS}"
-            raise BadInput(f"{path}:{number}: {len(fields)} columns; expected {wanted}")
-        rows.append([_number(field, path, number) for field in fields])
-        lines.append(number)
-    values = np.array(rows, dtype=np.float64) if rows else np.empty((0, 6))
+    values, lines = read_numbers(path, COLUMNS, least=6)
     return _to_rows(values, lines, path, empty_boxes)
 
 
@@ -124,7 +109,7 @@ def write_rows(path: str | Path, rows: MotRows) -> None:
     values = np.column_stack((rows.boxes_ltwh, rows.scores, points)).tolist()
     frames, ids = rows.frames.tolist(), rows.ids.tolist()
     text = "".join(
-        f"{frames[row]},{ids[row]},{','.join(map(_shortest, values[row]))}\n"
+        f"{frames[row]},{ids[row]},{','.join(map(shortest, values[row]))}\n"
         for row in np.lexsort((rows.ids, rows.frames)).tolist()
     )
     try:
@@ -145,30 +130,12 @@ def _replace(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def _fields(line: str) -> list[str]:
-    if "," not in line:
-        return line.split()
-    fields = [field.strip() for field in line.split(",")]
-    return fields[:-1] if not fields[-1] else fields
-
-
-def _number(field: str, path: Path, line: int) -> float:
-    try:
-        return float(field)
-    except ValueError:
-        raise BadInput(f"{path}:{line}: {field[:40]!r} is not a number; expected rows {COLUMNS}") from None
-
-
-def _shortest(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-
-
 def _to_rows(values: Array, lines: list[int], path: Path, empty_boxes: bool) -> MotRows:
     count, columns = values.shape
 
     def refuse(bad: npt.ArrayLike, first: int, last: int, expected: str) -> None:
         for row in np.flatnonzero(bad)[:1]:
-            found = ",".join(_shortest(value) for value in values[row, first : last + 1].tolist())
+            found = ",".join(shortest(value) for value in values[row, first : last + 1].tolist())
             raise BadInput(f"{path}:{lines[row]}: {found}: expected {expected}")
 
     frames, ids, boxes = values[:, 0], values[:, 1], values[:, 2:6]
