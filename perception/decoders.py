@@ -13,7 +13,18 @@ from deploy.errors import BadInput
 from perception.decode import Candidates, Float32, decode_end2end, decode_raw
 from perception.decode_anchors import STYLES, decode_grid, decode_objectness, joined
 from perception.decode_sets import decode_detr, decode_query_rows, decode_query_scores
-from perception.layouts import ANCHOR_DECODED, DETR, END2END, RAW, RTDETR, RTDETR_RAW, Layout, grid_stride
+from perception.layouts import (
+    ANCHOR_DECODED,
+    DETR,
+    END2END,
+    END2END_MASKS,
+    RAW,
+    RAW_MASKS,
+    RTDETR,
+    RTDETR_RAW,
+    Layout,
+    grid_stride,
+)
 
 ANCHORS, ANCHOR_STYLE = "eyehand.anchors", "eyehand.anchor_style"
 _EXAMPLE = '{"16": [[10, 14], [23, 27]], "32": [[81, 82], [135, 169]]}'
@@ -22,6 +33,7 @@ Decoder = Callable[[Mapping[str, Tensor], float], Candidates]
 """From the outputs by name and the least score to candidates."""
 
 _PIXELS = {RAW: decode_raw, END2END: decode_end2end, ANCHOR_DECODED: decode_objectness}
+_MASKS = {RAW_MASKS: decode_raw, END2END_MASKS: decode_end2end}
 _FRACTIONS = {RTDETR: decode_query_rows, RTDETR_RAW: decode_query_scores}
 
 
@@ -41,6 +53,9 @@ def make_decoder(layout: Layout, metadata: Mapping[str, str], input_size: tuple[
     if layout.name in _PIXELS:
         in_pixels = _PIXELS[layout.name]
         return lambda outputs, confidence: in_pixels(_float32(outputs[first]), confidence)
+    if layout.prototypes is not None:
+        with_masks, count = _MASKS[layout.name], layout.prototypes.shape[1]
+        return lambda outputs, confidence: with_masks(_float32(outputs[first]), confidence, count)
     if layout.name in _FRACTIONS:
         in_fractions = _FRACTIONS[layout.name]
         return lambda outputs, confidence: in_fractions(_float32(outputs[first]), confidence, input_size)

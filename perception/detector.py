@@ -17,6 +17,7 @@ from perception.frame import Frame
 from perception.input_port import InputPort
 from perception.layouts import recognise
 from perception.letterbox import Letterbox
+from perception.masks import Masks
 from perception.model_metadata import class_names, preprocessing
 from perception.nms import nms
 
@@ -39,6 +40,8 @@ class Detector(Protocol):
 
 class NetworkDetector:
     """Any detection network on any backend: letterbox, inference, decode, suppression, back to the image's pixels.
+
+    A segmentation network gives a mask with each box; a box whose mask turns out empty stays.
 
     What the model is, its class names, its preprocessing and the layout of its outputs are read from the model itself,
     and checked here once. Images may have any size; letterboxes of the latest few sizes are kept. Not thread-safe.
@@ -97,15 +100,20 @@ class NetworkDetector:
         """Name of the layout of the network's outputs."""
         return self._layout.name
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether it is a segmentation network."""
+        return self._layout.prototypes is not None
+
     def detect(self, frame: Frame) -> Detections:
         """Find the objects of one frame, best first.
 
         Boxes are clipped to the image; those outside it are dropped.
         """
         letterbox = self.letterbox(frame.color.shape[1], frame.color.shape[0])
-        boxes, scores, class_ids = self.postprocess(self.infer(self.preprocess(frame.color)), letterbox)
+        boxes, scores, class_ids, masks = self.postprocess(self.infer(self.preprocess(frame.color)), letterbox)
         return Detections(
-            frame.camera_name, frame.sequence, frame.stamp_ns, boxes, scores, class_ids, self._class_names
+            frame.camera_name, frame.sequence, frame.stamp_ns, boxes, scores, class_ids, self._class_names, masks
         )
 
     def preprocess(self, image: Image) -> Tensor:
@@ -118,8 +126,8 @@ class NetworkDetector:
 
     def postprocess(
         self, outputs: Mapping[str, Tensor], letterbox: Letterbox
-    ) -> tuple[Float32, Float32, npt.NDArray[np.int32]]:
-        """Boxes (N, 4) in the image [px], scores (N,) and class ids (N,) of the network's outputs."""
+    ) -> tuple[Float32, Float32, npt.NDArray[np.int32], Masks | None]:
+        """Boxes (N, 4) in the image [px], scores (N,), class ids (N,) and masks of the network's outputs."""
         found = self._decode(outputs, self._confidence)
         if self._layout.suppress:
             rows = nms(
@@ -137,8 +145,12 @@ class NetworkDetector:
         boxes = letterbox.boxes_to_source(found.boxes[rows]).astype(np.float32)
         np.clip(boxes, 0.0, np.array([width, height, width, height], np.float32), out=boxes)
         inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        rows = rows[inside]
-        return boxes[inside], found.scores[rows], found.class_ids[rows]
+        rows, boxes = rows[inside], boxes[inside]
+        masks = None
+        if found.coefficients is not None and self._layout.prototypes is not None:
+            prototypes = outputs[self._layout.prototypes.name][0].astype(np.float32, copy=False)
+            masks = Masks.from_prototypes(found.coefficients[rows], prototypes, boxes, letterbox)
+        return boxes, found.scores[rows], found.class_ids[rows], masks
 
     def letterbox(self, width: int, height: int) -> Letterbox:
         """The transform for images of a size [px]."""

@@ -17,6 +17,7 @@ RAW, END2END = "yolo-raw-cxcywh", "yolo-end2end-xyxy"
 RTDETR, RTDETR_RAW = "rtdetr-cxcywh", "rtdetr-raw-cxcywh"
 ANCHOR_DECODED, ANCHOR_GRID = "yolo-anchor-decoded", "yolo-anchor-grid"
 DETR = "detr-logits"
+RAW_MASKS, END2END_MASKS = "yolo-raw-cxcywh-masks", "yolo-end2end-xyxy-masks"
 
 SUPPORTED = {
     RAW: "(1, 4 + classes, N)",
@@ -26,12 +27,16 @@ SUPPORTED = {
     ANCHOR_DECODED: "(1, N, 5 + classes)",
     ANCHOR_GRID: "(1, A * (5 + classes), rows, columns) or (1, A, rows, columns, 5 + classes) for each stride",
     DETR: "(1, Q, classes + 1) and (1, Q, 4)",
+    RAW_MASKS: "(1, 4 + classes + P, N) and P prototypes (1, P, rows, columns)",
+    END2END_MASKS: "(1, K, 6 + P) and P prototypes (1, P, rows, columns)",
 }
-_SETS = frozenset({END2END, RTDETR, RTDETR_RAW, DETR})
+_TASKS = {"detect": frozenset(SUPPORTED) - {RAW_MASKS, END2END_MASKS}, "segment": frozenset({RAW_MASKS, END2END_MASKS})}
+_SETS = frozenset({END2END, RTDETR, RTDETR_RAW, DETR, END2END_MASKS})
 _STRETCHED = frozenset({RTDETR, RTDETR_RAW})
 # What their shapes alone cannot tell from another model's outputs, or what needs to be said besides.
-_TO_BE_DECLARED = frozenset({END2END, RTDETR, RTDETR_RAW, ANCHOR_GRID, DETR})
+_TO_BE_DECLARED = frozenset({END2END, RTDETR, RTDETR_RAW, ANCHOR_GRID, DETR, END2END_MASKS})
 _TRANSFORMER_HEAD = "RTDETRDecoder"
+_RAW_HEADS = {"Detect": RAW, "v10Detect": RAW, "Segment": RAW_MASKS, "Segment26": RAW_MASKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,17 @@ class Layout:
     Attributes:
         name: Its name in the metadata.
         classes: How many classes the network knows.
-        outputs: The outputs to read: one, or one for each stride, or logits and boxes.
+        outputs: The outputs to read: one, or one for each stride, or logits and boxes, or boxes and prototypes.
     """
 
     name: str
     classes: int
     outputs: tuple[TensorSpec, ...]
+
+    @property
+    def prototypes(self) -> TensorSpec | None:
+        """The output that masks are made of, shape (1, P, rows, columns); None if there are no masks."""
+        return self.outputs[1] if self.name in _TASKS["segment"] else None
 
     @property
     def suppress(self) -> bool:
@@ -81,24 +91,33 @@ def recognise(io_spec: IoSpec, metadata: Mapping[str, str], classes: int, input_
     outputs = io_spec.outputs
     about = f"outputs {', '.join(map(str, outputs))} of a model with {classes} classes"
     supported = "; ".join(f"{name}: {shape}" for name, shape in SUPPORTED.items())
-    task = metadata.get("task", "detect")
-    if task != "detect":
-        raise BadInput(f"{about} for the task {task!r}: export a detection model; supported is {supported}")
+    task = metadata.get("task")
+    if task is not None and task not in _TASKS:
+        raise BadInput(f"{about} for the task {task!r}: expected {' or '.join(_TASKS)}; supported is {supported}")
     if any(output.dtype not in ("float32", "float16") for output in outputs):
         raise BadInput(f"{about}: expected float32 or float16; supported is {supported}")
-    fitting = {name: chosen for name in SUPPORTED if (chosen := _fit(name, outputs, classes, input_size))}
+    of_task = [name for name in SUPPORTED if task is None or name in _TASKS[task]]
+    fitting = {name: chosen for name in of_task if (chosen := _fit(name, outputs, classes, input_size))}
     declared, exported = metadata.get(LAYOUT), _exported(metadata)
     if declared is not None and declared not in SUPPORTED:
         raise BadInput(f"the model declares {LAYOUT} = {declared!r} and has {about}: supported is {supported}")
     if declared is not None and declared not in fitting:
+        for_task = "" if task is None else f" for the task {task!r}"
         raise BadInput(
-            f"the model declares {LAYOUT} = {declared!r}, {SUPPORTED[declared]}, and has {about}: export it again, "
-            f"with batch 1; supported is {supported}"
+            f"the model declares {LAYOUT} = {declared!r}, {SUPPORTED[declared]}, and has {about}{for_task}: export it "
+            f"again, with batch 1; supported is {supported}"
         )
     if declared is not None and declared not in _STRETCHED and metadata.get("head") == _TRANSFORMER_HEAD:
         raise BadInput(f"the model declares {LAYOUT} = {declared!r} and head = {metadata['head']}: export it again")
+    if not fitting and task == "segment":
+        raise BadInput(
+            f"{about} for the task 'segment': expected boxes with P coefficients each, and P prototypes that cover the "
+            f"input of {input_size[0]}x{input_size[1]}; export it again, with batch 1; supported is {supported}"
+        )
     if not fitting:
-        raise BadInput(f"{about}: supported is {supported}; export a detection model, not masks or poses, with batch 1")
+        raise BadInput(
+            f"{about}: supported is {supported}; export a model for detection or segmentation, not poses, with batch 1"
+        )
 
     possible = [name for name in fitting if exported is None or name in exported] if declared is None else [declared]
     if not possible:
@@ -127,8 +146,8 @@ def _exported(metadata: Mapping[str, str]) -> frozenset[str] | None:
     if head is None and description.startswith("ultralytics") and "rtdetr" in description.replace("-", ""):
         return frozenset({RTDETR, RTDETR_RAW})
     if metadata.get("end2end") == "True" or _argument(metadata, "nms") is True:
-        return frozenset({END2END})
-    return frozenset({RAW}) if head in ("Detect", "v10Detect") else None
+        return frozenset({END2END_MASKS if metadata.get("task") == "segment" else END2END})
+    return frozenset({_RAW_HEADS[head]}) if head in _RAW_HEADS else None
 
 
 def _argument(metadata: Mapping[str, str], name: str) -> object:
@@ -148,6 +167,8 @@ def _fit(name: str, outputs: Sequence[TensorSpec], classes: int, input_size: tup
         if len(found) < len(outputs) or len(set(found)) < len(outputs):
             return ()
         return tuple(output for _, output in sorted(zip(found, outputs, strict=True), key=lambda pair: pair[0]))
+    if name in _TASKS["segment"]:
+        return _fit_masks(name, outputs, classes, input_size)
     if any(len(output.shape) != 3 or output.shape[0] != 1 for output in outputs):
         return ()
     if name == DETR:
@@ -173,6 +194,20 @@ def _fit(name: str, outputs: Sequence[TensorSpec], classes: int, input_size: tup
     return tuple(outputs) if fits_it else ()
 
 
+def _fit_masks(
+    name: str, outputs: Sequence[TensorSpec], classes: int, input_size: tuple[int, int]
+) -> tuple[TensorSpec, ...]:
+    """Boxes and prototypes, if there are as many prototypes as coefficients, and they cover the input."""
+    boxes, prototypes = sorted(outputs, key=lambda output: len(output.shape)) if len(outputs) == 2 else (None, None)
+    if boxes is None or prototypes is None or (len(boxes.shape), len(prototypes.shape)) != (3, 4):
+        return ()
+    count = prototypes.shape[1]
+    width = boxes.shape[1] - 4 - classes if name == RAW_MASKS else boxes.shape[2] - 6
+    covers = _cell_size(prototypes.shape[2], prototypes.shape[3], input_size) is not None
+    fits_it = boxes.shape[0] == prototypes.shape[0] == 1 and width == count >= 1 and covers
+    return (boxes, prototypes) if fits_it else ()
+
+
 def _is_v5(declared: str | None, outputs: Sequence[TensorSpec], input_size: tuple[int, int]) -> bool:
     """Whether there are as many rows as anchors: other heads give rows of the same width, undecoded."""
     counts = [prediction_count(*input_size, strides) for strides in ((8, 16, 32), (8, 16, 32, 64))]
@@ -190,6 +225,10 @@ def grid_stride(output: TensorSpec, classes: int, input_size: tuple[int, int]) -
     shape, width = output.shape, 5 + classes
     if len(shape) not in (4, 5) or shape[0] != 1 or (shape[4] != width if len(shape) == 5 else shape[1] % width):
         return None
-    rows, columns = shape[2], shape[3]
+    return _cell_size(shape[2], shape[3], input_size)
+
+
+def _cell_size(rows: int, columns: int, input_size: tuple[int, int]) -> int | None:
+    """Pixels of the input from one cell to the next of a grid that covers it; None if none does."""
     stride = input_size[0] // columns
     return stride if (columns * stride, rows * stride) == input_size else None

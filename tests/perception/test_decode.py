@@ -115,3 +115,30 @@ def test_end_to_end_decoding_does_not_keep_the_engines_buffer() -> None:
     output[:] = 0.0
     assert found.boxes[0].tolist() == [30.0, 20.0, 34.0, 26.0]
     assert found.scores[0] == pytest.approx(0.9)
+
+
+def test_coefficients_follow_their_rows() -> None:
+    rows = [
+        [10, 20, 4, 6, 0.2, 0.9, 1, 2, 3],
+        [30, 20, 4, 6, 0.1, 0.1, 7, 7, 7],  # coefficients are no scores
+        [50, 20, 4, 6, 0.8, 0.1, 4, np.inf, 6],
+        [70, 20, 4, 6, 0.8, 0.1, -4, 0, -6],
+    ]
+    found = decode_raw(_output(rows), 0.25, prototypes=3)
+    assert found.class_ids.tolist() == [1, 0]
+    assert found.scores.tolist() == pytest.approx([0.9, 0.8])
+    assert found.coefficients is not None
+    assert found.coefficients.tolist() == [[1, 2, 3], [-4, 0, -6]]
+    assert found.coefficients.dtype == np.float32
+
+
+def test_coefficients_of_final_boxes_are_sorted_with_them() -> None:
+    rows = np.array([[[0, 0, 1, 1, 0.3, 0, 5, 6], [0, 0, 1, 1, 0.9, 1, 7, 8], [0, 0, 1, 1, 0.1, 0, 9, 9]]], np.float32)
+    found = decode_end2end(rows, 0.25, prototypes=2)
+    assert found.coefficients is not None
+    assert found.coefficients.tolist() == [[7, 8], [5, 6]]
+
+
+def test_without_prototypes_there_are_no_coefficients() -> None:
+    assert decode_raw(_output([[10, 20, 4, 6, 0.2, 0.9]]), 0.25).coefficients is None
+    assert decode_end2end(np.ones((1, 1, 6), np.float32), 0.25).coefficients is None

@@ -188,7 +188,7 @@ def test_metadata_of_ultralytics_is_enough(tmp_path: Path, metadata: dict[str, s
     [
         ([np.zeros((1, 1000))], [str(i) for i in range(1000)], r"\[1, 1000\] of a model with 1000 classes: supported"),
         ([np.zeros((1, 300, 6))], list(NAMES), r"\[1, 300, 6\]"),
-        ([np.zeros((1, 38, 1680)), np.zeros((1, 32, 64, 80))], list(NAMES), "masks"),
+        ([np.zeros((1, 39, 1680)), np.zeros((1, 32, 64, 80))], list(NAMES), r"\[1, 39, 1680\].*\[1, 32, 64, 80\]"),
     ],
 )
 def test_a_model_of_another_kind_is_refused(
@@ -400,3 +400,102 @@ def test_the_packaged_model_loads_and_finds_nothing_in_a_black_image() -> None:
     detector = NetworkDetector(OnnxRuntimeBackend(model.onnx_path), confidence=0.5)
     assert detector.class_names == NAMES
     assert len(detector.detect(_frame())) == 0
+
+
+SEGMENT = OURS | {"eyehand.layout": "yolo-raw-cxcywh-masks", "task": "segment"}
+SEGMENT_END2END = OURS | {"eyehand.layout": "yolo-end2end-xyxy-masks", "task": "segment"}
+
+
+def _halves() -> np.ndarray:
+    """Prototypes (1, 3, 64, 80): the left half of the input against the right, the top against the bottom, and all."""
+    left, top = np.ones((64, 80)), np.ones((64, 80))
+    left[:, 40:], top[32:] = -1.0, -1.0
+    return np.stack((left, top, np.ones((64, 80))))[None]
+
+
+def _segmentation(rows: list[list[float]]) -> np.ndarray:
+    """Raw output (1, 9, N): as `_output`, and three coefficients."""
+    output = np.zeros((1, 9, 1680), np.float32)
+    output[0, :6] = _output([row[:6] for row in rows])[0]
+    for column, row in enumerate(rows):
+        output[0, 6:, 7 * column] = row[6:]
+    return output
+
+
+def _rectangle(left: int, top: int, right: int, bottom: int) -> np.ndarray:
+    mask = np.zeros((480, 640), np.bool_)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+# Boxes of the input; 640x480 is halved, with 8 rows of grey above. Its middle is the middle of the input.
+LEFT = [100, 58, 220, 208, 0.9, 0.0, 1.0, 0.0, 0.0]
+LEFT_AGAIN = [101, 58, 221, 208, 0.8, 0.0, 0.0, 0.0, 1.0]
+BOTTOM = [100, 58, 220, 208, 0.0, 0.7, 0.0, -1.0, 0.0]
+ALL = [10, 20, 60, 70, 0.6, 0.0, 0.0, 0.0, 1.0]
+NOTHING = [240, 20, 290, 70, 0.5, 0.0, 0.0, 0.0, -1.0]
+OUTSIDE = [10, 0, 60, 8, 0.95, 0.0, 0.0, 0.0, 1.0]
+RECTANGLES = [(200, 100, 320, 400), (200, 240, 440, 400), (20, 24, 120, 124), (0, 0, 0, 0)]
+
+
+def test_masks_go_with_the_boxes_that_stay(tmp_path: Path) -> None:
+    """Exact, pixel by pixel: suppressed boxes, those outside and the order take their coefficients with them."""
+    rows = [NOTHING, ALL, LEFT_AGAIN, BOTTOM, LEFT, OUTSIDE]
+    path = write_constant(tmp_path / "m.onnx", [_segmentation(rows), _halves()], INPUT, SEGMENT)
+    detector = NetworkDetector(OnnxRuntimeBackend(path))
+    found = detector.detect(_frame())
+    assert detector.has_masks
+    assert found.scores.tolist() == pytest.approx([0.9, 0.7, 0.6, 0.5])
+    assert found.masks is not None
+    assert found.masks.image_size == (640, 480)
+    for row, rectangle in enumerate(RECTANGLES):
+        np.testing.assert_array_equal(found.masks.full(row), _rectangle(*rectangle))
+        np.testing.assert_array_equal(
+            found.masks.patch(row, 90, 410, 190, 451, 3), _rectangle(*rectangle)[90:410:3, 190:451:3]
+        )
+
+
+def test_masks_of_a_network_that_suppresses_by_itself(tmp_path: Path) -> None:
+    rows = [[*row[:4], max(row[4:6]), float(row[5] > row[4]), *row[6:]] for row in (LEFT, BOTTOM, ALL, NOTHING)]
+    padded = np.array([[*rows, [0.0] * 9]])
+    path = write_constant(tmp_path / "m.onnx", [_halves(), padded], INPUT, SEGMENT_END2END)  # in the other order
+    found = NetworkDetector(OnnxRuntimeBackend(path)).detect(_frame())
+    assert found.class_ids.tolist() == [0, 1, 0, 0]
+    assert found.masks is not None
+    for row, rectangle in enumerate(RECTANGLES):
+        np.testing.assert_array_equal(found.masks.full(row), _rectangle(*rectangle))
+
+
+def test_masks_outlive_the_outputs_that_they_were_made_of(tmp_path: Path) -> None:
+    path = write_constant(tmp_path / "m.onnx", [_segmentation([LEFT]), _halves()], INPUT, SEGMENT)
+    detector = NetworkDetector(OnnxRuntimeBackend(path))
+    outputs = {name: tensor.copy() for name, tensor in detector.infer(detector.preprocess(_frame().color)).items()}
+    *_, masks = detector.postprocess(outputs, detector.letterbox(640, 480))
+    for tensor in outputs.values():
+        tensor[:] = -7.0
+    assert masks is not None
+    np.testing.assert_array_equal(masks.full(0), _rectangle(*RECTANGLES[0]))
+
+
+def test_no_objects_no_masks_and_boxes_without_masks(tmp_path: Path) -> None:
+    path = write_constant(tmp_path / "m.onnx", [_segmentation([]), _halves()], INPUT, SEGMENT)
+    none = NetworkDetector(OnnxRuntimeBackend(path)).detect(_frame()).masks
+    assert none is not None
+    assert len(none) == 0
+    boxes_only = _detector(tmp_path, _output([LEFT[:6]]))
+    assert boxes_only.detect(_frame()).masks is None
+    assert not boxes_only.has_masks
+
+
+def test_masks_in_half_precision(tmp_path: Path) -> None:
+    path = write_constant(tmp_path / "m.onnx", [_segmentation([LEFT, BOTTOM]), _halves()], INPUT, SEGMENT)
+    model = onnx.load(str(path))
+    for number, node in enumerate(model.graph.node):
+        node.op_type = "Cast"
+        node.attribute.append(helper.make_attribute("to", TensorProto.FLOAT16))
+        model.graph.output[number].type.tensor_type.elem_type = TensorProto.FLOAT16
+    onnx.save(model, str(path))
+    found = NetworkDetector(OnnxRuntimeBackend(path)).detect(_frame())
+    assert found.masks is not None
+    for row in range(2):
+        np.testing.assert_array_equal(found.masks.full(row), _rectangle(*RECTANGLES[row]))

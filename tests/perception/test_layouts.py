@@ -11,8 +11,10 @@ from perception.layouts import (
     ANCHOR_GRID,
     DETR,
     END2END,
+    END2END_MASKS,
     LAYOUT,
     RAW,
+    RAW_MASKS,
     RTDETR,
     RTDETR_RAW,
     SUPPORTED,
@@ -29,6 +31,11 @@ NMS_IN_GRAPH = DETECT | {"args": "{'data': None, 'nms': True, 'opset': 17}"}
 V10 = DETECT | {"head": "v10Detect", "end2end": "True", "args": "{'nms': False}"}
 TRANSFORMER = DETECT | {"head": "RTDETRDecoder", "description": "Ultralytics rtdetr-l model "}
 TRANSFORMER_8_4_0 = {"task": "detect", "description": "Ultralytics rtdetr-l model trained on coco.yaml"}
+SEGMENT = DETECT | {"task": "segment", "head": "Segment"}
+SEGMENT26 = DETECT | {"task": "segment", "head": "Segment26"}
+SEGMENT26_ITSELF = SEGMENT26 | {"end2end": "True", "args": "{'nms': False}"}
+SEGMENT_NMS_IN_GRAPH = SEGMENT | {"args": "{'data': None, 'nms': True, 'opset': 17}"}
+SEGMENT_8_3 = {"task": "segment", "description": "Ultralytics YOLOv8n-seg model ", "args": "{'batch': 1}"}
 V8_8_3 = {"task": "detect", "description": "Ultralytics YOLOv8n model ", "args": "{'batch': 1}"}
 
 
@@ -113,15 +120,14 @@ def test_of_three_classes_only_names_tell_logits_from_boxes(names: tuple[str, st
         (_io((1, 1000)), 1000, {}, r"output0 float32\[1, 1000\] of a model with 1000 classes: supported is"),
         (_io((1, 85, 8400)), 80, {}, r"\[1, 85, 8400\].*80 classes"),
         (_io((1, 300, 7)), 80, V10, r"\[1, 300, 7\]"),
-        (_io((1, 56, 8400)), 1, {}, r"\[1, 56, 8400\].*masks or poses"),
+        (_io((1, 56, 8400)), 1, {}, r"\[1, 56, 8400\].*detection or segmentation, not poses"),
         (_io((2, 6, 8400)), 2, {}, "batch 1"),
-        (_io((1, 116, 8400), (1, 32, 160, 160)), 80, {}, r"\[1, 116, 8400\].*\[1, 32, 160, 160\].*masks"),
         (_io((1, 6, 1680), dtype="int32"), 2, {}, "int32.*expected float32 or float16"),
         (_io((1, 300, 6)), 2, {LAYOUT: "detr-cxcywh"}, "declares eyehand.layout = 'detr-cxcywh' and has outputs"),
         (_io((1, 6, 1680)), 2, {LAYOUT: END2END}, r"'yolo-end2end-xyxy', \(1, K, 6\), and has .*\[1, 6, 1680\]"),
         (_io((1, 300, 6)), 80, {LAYOUT: RAW} | V10, r"'yolo-raw-cxcywh', \(1, 4 \+ classes, N\), and has"),
         (_io((1, 300, 6)), 80, {LAYOUT: END2END} | TRANSFORMER, "and head = RTDETRDecoder"),
-        (_io((1, 84, 1680)), 80, {"task": "segment"}, "for the task 'segment': export a detection model"),
+        (_io((1, 1000)), 1000, {"task": "classify"}, "for the task 'classify': expected detect or segment; supported"),
         (_io((1, 84, 1680)), 80, V10, r"its exporter calls yolo-end2end-xyxy: expected .*\(1, K, 6\)"),
         # nothing says what these are
         (_io((1, 300, 6)), 80, {}, "may be yolo-end2end-xyxy or rtdetr-cxcywh.*metadata_props as eyehand.layout"),
@@ -146,3 +152,69 @@ def test_the_rest_is_refused_with_shapes_and_what_is_supported(
     assert "\n" not in str(error.value)
     if "its exporter calls" not in words and "and head" not in words:
         assert all(name in str(error.value) for name in SUPPORTED)
+
+
+PROTOTYPES = (1, 32, 64, 80)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "classes", "metadata", "name"),
+    [
+        ([(1, 116, 1680), PROTOTYPES], 80, {}, RAW_MASKS),  # no other layout has a second output of this kind
+        ([(1, 38, 1680), PROTOTYPES], 2, {"task": "segment"}, RAW_MASKS),
+        ([(1, 116, 1680), PROTOTYPES], 80, SEGMENT, RAW_MASKS),
+        ([(1, 116, 1680), PROTOTYPES], 80, SEGMENT26, RAW_MASKS),
+        ([(1, 116, 1680), PROTOTYPES], 80, SEGMENT_8_3, RAW_MASKS),
+        ([(1, 38, 38), PROTOTYPES], 2, SEGMENT, RAW_MASKS),  # the head settles what the shape does not
+        ([(1, 38, 38), PROTOTYPES], 2, SEGMENT26_ITSELF, END2END_MASKS),
+        ([(1, 300, 38), PROTOTYPES], 80, SEGMENT26_ITSELF, END2END_MASKS),
+        ([(1, 300, 38), PROTOTYPES], 80, SEGMENT_NMS_IN_GRAPH, END2END_MASKS),
+        ([(1, 22, 1680), (1, 16, 32, 40)], 2, {}, RAW_MASKS),  # fewer and coarser prototypes than usual
+        ([(1, 116, 1680), PROTOTYPES], 80, {LAYOUT: RAW_MASKS}, RAW_MASKS),
+        ([(1, 300, 38), PROTOTYPES], 2, {LAYOUT: END2END_MASKS}, END2END_MASKS),
+    ],
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_masks_are_recognised(
+    shapes: list[tuple[int, ...]], classes: int, metadata: dict[str, str], name: str, swapped: bool
+) -> None:
+    layout = recognise(_io(*(shapes[::-1] if swapped else shapes)), metadata, classes, SIZE)
+    assert (layout.name, layout.suppress, layout.letterbox) == (name, name == RAW_MASKS, "center-114")
+    assert [output.shape for output in layout.outputs] == shapes
+    assert layout.prototypes is not None
+    assert layout.prototypes.shape == shapes[1]
+
+
+def test_boxes_alone_have_no_prototypes() -> None:
+    assert recognise(_io((1, 6, 1680)), {}, 2, SIZE).prototypes is None
+    assert recognise(_io((1, 9, 92), (1, 9, 4)), {LAYOUT: DETR}, 91, SIZE).prototypes is None
+
+
+@pytest.mark.parametrize(
+    ("shapes", "classes", "metadata", "words"),
+    [
+        ([(1, 84, 1680)], 80, SEGMENT, r"\[1, 84, 1680\] of a model with 80 classes for the task 'segment'"),
+        ([(1, 117, 1680), PROTOTYPES], 80, SEGMENT, r"\[1, 117, 1680\].*\[1, 32, 64, 80\].* P coefficients"),
+        ([(1, 116, 1680), PROTOTYPES], 79, {}, r"\[1, 32, 64, 80\] of a model with 79 classes: supported"),
+        ([(1, 116, 1680), (1, 32, 160, 160)], 80, SEGMENT, "prototypes that cover the input of 320x256"),
+        ([(1, 116, 1680), (1, 32, 80, 64)], 80, SEGMENT, r"\[1, 32, 80, 64\]"),
+        ([(2, 116, 1680), (2, 32, 64, 80)], 80, SEGMENT, "with batch 1"),
+        ([(1, 116, 1680), PROTOTYPES, PROTOTYPES], 80, SEGMENT, "output2"),
+        ([(1, 84, 1680), (1, 0, 64, 80)], 80, SEGMENT, r"\[1, 0, 64, 80\]"),
+        ([(1, 1680, 117), PROTOTYPES], 80, SEGMENT, r"\[1, 1680, 117\]"),  # YOLOv5
+        ([(1, 116, 1680), PROTOTYPES], 80, DETECT, r"\[1, 116, 1680\].*not poses"),
+        ([(1, 300, 38), PROTOTYPES], 80, SEGMENT, r"its exporter calls yolo-raw-cxcywh-masks: expected .* \+ P, N\)"),
+        ([(1, 116, 1680), PROTOTYPES], 80, SEGMENT26_ITSELF, "its exporter calls yolo-end2end-xyxy-masks"),
+        ([(1, 300, 38), PROTOTYPES], 80, {}, "may be yolo-end2end-xyxy-masks, and the model does not say"),
+        ([(1, 38, 38), PROTOTYPES], 2, {}, "may be yolo-raw-cxcywh-masks or yolo-end2end-xyxy-masks"),
+        ([(1, 84, 1680)], 80, {LAYOUT: RAW_MASKS}, "declares eyehand.layout = 'yolo-raw-cxcywh-masks'"),
+        ([(1, 84, 1680)], 80, SEGMENT | {LAYOUT: RAW}, "and has .* for the task 'segment'"),
+        ([(1, 116, 1680), PROTOTYPES], 80, DETECT | {LAYOUT: RAW_MASKS}, "and has .* for the task 'detect'"),
+    ],
+)  # fmt: skip
+def test_masks_that_do_not_fit_are_refused_with_the_shapes(
+    shapes: list[tuple[int, ...]], classes: int, metadata: dict[str, str], words: str
+) -> None:
+    with pytest.raises(BadInput, match=words) as error:
+        recognise(_io(*shapes), metadata, classes, SIZE)
+    assert "\n" not in str(error.value)
