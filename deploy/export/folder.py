@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deploy.errors import BadInput, require
 from deploy.export.detector import Exported
+from deploy.export.framework import MASKS
 from deploy.export.proof import OutputError
 from deploy.model_store import CARD_FILE, MODEL_FILE
 from deploy.passport import Passport, file_sha256, passport_path
@@ -51,7 +52,7 @@ def write_folder(exported: Exported, parity: OutputError, folder: Path) -> Passp
         parity={"against": f"ultralytics {exported.made_by['ultralytics']}, float32 on a CPU", **parity.as_dict()},
         license="AGPL-3.0-only",
     ).write(passport_path(target))
-    (place / CARD_FILE).write_text(_card(passport), encoding="utf-8")
+    (place / CARD_FILE).write_text(_card(passport, parity), encoding="utf-8")
     (place / "LICENSE").write_text(license_text(), encoding="utf-8")
     place.replace(folder)  # onto nothing or an empty folder
     return passport
@@ -69,14 +70,14 @@ def license_text() -> str:
     raise BadInput("no installed ultralytics carries a LICENSE file: pip install 'eyehand[train]'")
 
 
-def _card(passport: Passport) -> str:
+def _card(passport: Passport, parity: OutputError) -> str:
     note = "" if passport.status == "final" else f"\n**{passport.status}.**\n"
     versions = ", ".join(f"{name} {version}" for name, version in passport.made_by.items())
-    parity = passport.parity or {}
+    task = "A segmentation model" if passport.layout.endswith(MASKS) else "A detector"
     classes = ", ".join(f"`{name}`" for name in passport.classes)
     return f"""# {passport.name}
 
-A detector, exported from `{passport.source["name"]}` (sha256 `{passport.source["sha256"]}`).
+{task}, exported from `{passport.source["name"]}` (sha256 `{passport.source["sha256"]}`).
 {note}
 - classes: {classes}
 - input: `{passport.input}`, {passport.input_dtype}, {passport.color_order}, x {passport.scale}
@@ -85,8 +86,7 @@ A detector, exported from `{passport.source["name"]}` (sha256 `{passport.source[
 - file: {passport.size_bytes / 1e6:.1f} MB, sha256 `{passport.sha256}`
 - made by: {versions}
 
-Against the framework's own output on {parity["frames"]:.0f} pictures: boxes within {parity["box_px"]:.2g} px of the
-input, scores within {parity["score"]:.2g}.
+Against the framework's own output on {parity.frames} pictures: {parity}.
 
 ## Licence
 

@@ -27,8 +27,9 @@ from deploy.passport import file_sha256
 Float32 = npt.NDArray[np.float32]
 
 RAW, END2END, RTDETR = "yolo-raw-cxcywh", "yolo-end2end-xyxy", "rtdetr-cxcywh"
+MASKS = "-masks"  # what a layout's name ends with that has prototypes besides
 _TRANSFORMER = "RTDETRDecoder"
-_HEADS = ("Detect", "v10Detect", _TRANSFORMER)
+_HEADS = {"detect": ("Detect", "v10Detect", _TRANSFORMER), "segment": ("Segment", "Segment26")}
 _DEFAULT_SIZE = 640
 _CHECKPOINT, _DESCRIPTION = (".pt",), (".yaml", ".yml")
 
@@ -57,19 +58,18 @@ class Loaded:
     trained_hw: tuple[int, int]
     source: dict[str, Any]
 
-    def forward(self, tensor: Float32) -> Float32:
-        """The framework's own output for an input (1, 3, H, W)."""
+    def forward(self, tensor: Float32) -> tuple[Float32, ...]:
+        """The framework's own outputs for an input (1, 3, H, W): the boxes, and prototypes of a segmentation model."""
         torch = require("torch", "train")
         network = self.model.model
         network.eval()
         if hasattr(network, "end2end"):
-            network.end2end = self.layout == END2END
+            network.end2end = self.layout.startswith(END2END)
         with torch.inference_mode():
             output = network(torch.from_numpy(tensor))
         if isinstance(output, (tuple, list)):
             output = output[0]
-        found: Float32 = output.numpy()
-        return found
+        return tuple(part.numpy() for part in (output if isinstance(output, (tuple, list)) else (output,)))
 
 
 def load(weights: str, folder: Path, classes: Sequence[str] = (), seed: int = 0, end2end: bool = False) -> Loaded:
@@ -105,6 +105,8 @@ def load(weights: str, folder: Path, classes: Sequence[str] = (), seed: int = 0,
         layout = END2END
     if end2end and (layout != END2END or getattr(network.model[-1], "one2one_cv2", None) is None):
         raise BadInput(f"{weights} has no head to export without suppression ({family}): leave --end2end out")
+    if family in _HEADS["segment"]:
+        layout += MASKS
     return Loaded(
         model=model,
         family=family,
@@ -221,10 +223,10 @@ def _check_head(weights: str, network: Any) -> str:
     task = getattr(network, "task", None)
     layers = getattr(network, "model", None)
     family = type(layers[-1]).__name__ if layers is not None else "none"
-    if task not in (None, "detect") or family not in _HEADS:
+    known = {head: name for name, heads in _HEADS.items() for head in heads}
+    if family not in known or task not in (None, known[family]):
         raise BadInput(
-            f"{weights} is a model for the task {task!r} with the head {family}: expected a detector with one of "
-            f"{', '.join(_HEADS)}"
+            f"{weights} is a model for the task {task!r} with the head {family}: expected one of {', '.join(known)}"
         )
     return family
 

@@ -16,6 +16,7 @@ from deploy.errors import require
 from deploy.export.pictures import picture
 
 SCORE_MEAN, SCORE_STD = -3.0, 1.0  # logits
+COEFFICIENT_STD = 1.0
 BOX_STD = 0.4  # logits, or strides where a head gives distances themselves
 _SIZE = (256, 192)
 _PICTURES = 12
@@ -29,18 +30,19 @@ def liven(network: Any, seed: int) -> None:
     """Set statistics and last layers of a fresh detector, in place.
 
     Args:
-        network: A `DetectionModel` of ultralytics with a head of the kinds `Detect` or `RTDETRDecoder`.
+        network: A `DetectionModel` of ultralytics with a head of the kinds `Detect`, `Segment` or `RTDETRDecoder`.
         seed: Of the pictures and of what is drawn.
     """
     torch = require("torch", "train")
     pictures = np.stack([picture(_SIZE, seed + number) for number in range(_PICTURES)])
     images = torch.from_numpy(pictures[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255.0))
     generator = torch.Generator().manual_seed(seed)
-    scores, boxes = _last_layers(network.model[-1])
+    scores, boxes, coefficients = _last_layers(network.model[-1])
     hooks: list[tuple[Any, Hook]] = [
         *((module, _normalize) for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)),
         *((layer, _scale(torch, generator, SCORE_STD, SCORE_MEAN)) for layer in scores),
         *((layer, _scale(torch, generator, BOX_STD, None)) for layer in boxes),
+        *((layer, _scale(torch, generator, COEFFICIENT_STD, 0.0)) for layer in coefficients),
     ]
     network.eval()
     # One pass sets them in the order in which the signal meets them.
@@ -53,16 +55,15 @@ def liven(network: Any, seed: int) -> None:
             handle.remove()
 
 
-def _last_layers(head: Any) -> tuple[list[Any], list[Any]]:
-    """Layers that give scores, and layers that give boxes."""
+def _last_layers(head: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """Layers that give scores, layers that give boxes, and layers that give the masks' coefficients."""
     if hasattr(head, "dec_score_head"):
         perceptrons = [head.enc_bbox_head, *head.dec_bbox_head]
-        return [head.enc_score_head, *head.dec_score_head], [each.layers[-1] for each in perceptrons]
-    scores, boxes = [*head.cv3], [*head.cv2]
-    if getattr(head, "one2one_cv2", None) is not None:
-        scores += head.one2one_cv3
-        boxes += head.one2one_cv2
-    return [level[-1] for level in scores], [level[-1] for level in boxes]
+        return [head.enc_score_head, *head.dec_score_head], [each.layers[-1] for each in perceptrons], []
+    kinds = "cv3", "cv2", "cv4" if hasattr(head, "proto") else "none"
+    levels = [[*getattr(head, kind, ()), *(getattr(head, f"one2one_{kind}", None) or ())] for kind in kinds]
+    scores, boxes, coefficients = ([level[-1] for level in kind] for kind in levels)
+    return scores, boxes, coefficients
 
 
 def _normalize(norm: Any, inputs: Any, _: Any) -> Any:

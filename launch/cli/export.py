@@ -40,7 +40,7 @@ def execute(options: argparse.Namespace) -> int:
     with workshop(out) as place:
         exported = export_detector(wanted, place)
         parity = _prove(exported)
-        told = f"boxes {parity.box_px:.2g} px, scores {parity.score:.2g} apart on {parity.frames} pictures"
+        told = f"{parity}, on {parity.frames} pictures"
         if not parity.close:
             progress(
                 f"{options.weights}: the file does not compute what the framework does ({told}): nothing is written"
@@ -68,11 +68,12 @@ def _prove(exported: Exported) -> OutputError:
 
     backend = OnnxRuntimeBackend(exported.path)
     detector = NetworkDetector(backend)
-    (image,), (output,) = backend.io_spec.inputs, backend.io_spec.outputs
+    (image,) = backend.io_spec.inputs
     expected, found = [], []
     for seed, size in enumerate(SIZES):
         tensor = detector.preprocess(picture(size, seed))
-        found.append(backend.infer({image.name: tensor})[output.name].copy())
+        outputs = backend.infer({image.name: tensor})
+        found.append(tuple(outputs[spec.name].copy() for spec in backend.io_spec.outputs))
         expected.append(exported.detector.forward(as_float(tensor) if image.dtype == "uint8" else tensor))
     backend.close()
     return compare(expected, found, exported.detector.layout, exported.input_hw)

@@ -124,14 +124,14 @@ class TestWithTheFramework:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["yolo11n-seg.yaml"], "is a model for the task 'segment' with the head Segment: expected a detector"),
-            (["yolo11n-cls.yaml"], "head Classify"),
+            (["yolo11n-cls.yaml"], "for the task 'classify' with the head Classify: expected one of Detect, v10Detect"),
             (["yolo11n-pose.yaml"], "head Pose"),
             (["yolo11n-obb.yaml"], "head OBB"),
             (["yolo99n.yaml"], "no such file, and no such model in ultralytics"),
             (["yolov8n.yaml", "--imgsz", "330x250"], "--imgsz 330x250: expected multiples of 32"),
             (["yolov8n.yaml", "--imgsz", "9984"], "up to 4096; the nearest is 4096x4096"),
             (["yolov8n.yaml", "--end2end"], "leave --end2end out"),
+            (["yolov8n-seg.yaml", "--end2end"], "leave --end2end out"),
             (["yolov8n-rtdetr.yaml", "--end2end"], "leave --end2end out"),
             (["yolov8n-rtdetr.yaml", "--opset", "15"], "--opset 15: expected 16..20 for RTDETRDecoder"),
             (["yolov8n.yaml", "--opset", "21"], "--opset 21: expected 13..20 for Detect"),
@@ -178,6 +178,28 @@ class TestWithTheFramework:
         torch.save({"model": Touch()}, tmp_path / "evil.pt")
         assert "is no checkpoint" in refusal(capsys, str(tmp_path / "evil.pt"), "--out", str(tmp_path / "m"))
         assert not (tmp_path / "ran").exists()
+
+    @pytest.mark.parametrize(
+        ("weights", "more", "layout"),
+        [
+            ("yolov8n-seg.yaml", [], "yolo-raw-cxcywh-masks"),
+            ("yolo11n-seg.yaml", ["--bake"], "yolo-raw-cxcywh-masks"),
+            ("yolo26n-seg.yaml", [], "yolo-raw-cxcywh-masks"),
+            ("yolo26n-seg.yaml", ["--end2end"], "yolo-end2end-xyxy-masks"),
+        ],
+    )
+    def test_a_segmentation_model_is_proved_with_its_masks(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], weights: str, more: list[str], layout: str
+    ) -> None:
+        out = tmp_path / "m"
+        command = ["export", "detector", weights, "--imgsz", "96x64", "--classes", "x,y", "--out", str(out), "--json"]
+        assert main([*command, *more]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["layout"] == layout
+        assert 0.0 < told["parity"]["mask"] < 1e-4
+        assert "A segmentation model" in (out / "README.md").read_text()
+        detector = NetworkDetector(OnnxRuntimeBackend(out / "model.onnx"), confidence=0.0)
+        assert (detector.layout, detector.has_masks) == (layout, True)
 
     def test_a_file_that_computes_something_else_is_not_installed(
         self, tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
