@@ -31,9 +31,9 @@ def encode_tracks(value: Tracks) -> bytes:
     """Stamp, count, then ids, positions, velocities, covariances, classes, scores, states, stamps of the last sight."""
     head = struct.pack("<qi", value.stamp_ns, len(value))
     return head + b"".join((
-        _little(value.ids, "<i8"), _little(value.positions_m, "<f8"), _little(value.velocities_m_s, "<f8"),
-        _little(value.covariances, "<f8"), _little(value.class_ids, "<i4"), _little(value.scores, "<f4"),
-        _little(value.states, "u1"), _little(value.last_seen_ns, "<i8"), _little(value.detection_ids, "<i8"),
+        _little(value.ids, "<i8"), _little(value.position, "<f8"), _little(value.velocity, "<f8"),
+        _little(value.covariance, "<f8"), _little(value.class_ids, "<i4"), _little(value.scores, "<f4"),
+        _little(value.state, "u1"), _little(value.last_seen_ns, "<i8"), _little(value.detection_ids, "<i8"),
     ))  # fmt: skip
 
 

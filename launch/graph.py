@@ -103,12 +103,12 @@ class PlanStage:
         position, covariance, unseen_s = np.full(3, np.nan), np.full((3, 3), np.nan), float("inf")
         if self._object_class in tracks.class_names:
             wanted = tracks.class_ids == tracks.class_names.index(self._object_class)
-            wanted &= tracks.states != TrackState.TENTATIVE
+            wanted &= tracks.state != TrackState.TENTATIVE
             rows = np.flatnonzero(wanted)
             if rows.size:  # the one seen last; of several the most certain, then the oldest identity
                 order = np.lexsort((tracks.ids[rows], -tracks.scores[rows], -tracks.last_seen_ns[rows]))
                 row = rows[order[0]]
-                position, covariance = tracks.positions_m[row], tracks.covariances[row, :3, :3]
+                position, covariance = tracks.position[row], tracks.covariance[row, :3, :3]
                 unseen_s = (tracks.stamp_ns - int(tracks.last_seen_ns[row])) * 1e-9
         return Observation(
             stamp_ns=tracks.stamp_ns,
@@ -170,12 +170,12 @@ class Graph:
         return self._detectors[engine].detect(frame)
 
     def track(self, localized: Localized, visibility: Visibility | None) -> Tracks:
-        """Identities over time."""
-        return self._tracker.update(localized, visibility)
+        """Identities over time: every live track, and the ids of the detections."""
+        return self._tracker.update(localized, visibility=visibility).all
 
     def predict(self, stamp_ns: int) -> Tracks:
         """Where the tracks are at an instant at which nobody looked."""
-        return self._tracker.predict(stamp_ns)
+        return self._tracker.predicted(stamp_ns)
 
     def reset(self) -> None:
         """Begin an episode."""

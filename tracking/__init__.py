@@ -1,7 +1,7 @@
 """Identities over time: which detection is which object, where it is, how fast it moves, and how sure that is.
 
-Owns: ``Tracks``, association (gate, cost, optimal assignment), the Kalman filter, the life of a track, the base-frame
-tracker.
+Owns: ``Tracks``, association (gate, cost, optimal assignment), the Kalman filters, the life of a track, one core and
+the two trackers that use it: in the image and in the robot's base.
 
 Does not own: images. What a camera could have seen comes in as a visibility callable.
 """
@@ -9,8 +9,19 @@ Does not own: images. What a camera could have seen comes in as a visibility cal
 from __future__ import annotations
 
 from .assignment import assign, association_cost
-from .parameters import TrackerParameters
-from .tracker import BaseFrameTracker
+from .base_tracker import BaseFrameTracker, Points
+from .image_tracker import ImageTracker
+from .parameters import ImageTrackerParameters, TrackerParameters
 from .tracks import Tracks, TrackState
 
-__all__ = ["BaseFrameTracker", "TrackState", "TrackerParameters", "Tracks", "assign", "association_cost"]
+__all__ = [
+    "BaseFrameTracker",
+    "ImageTracker",
+    "ImageTrackerParameters",
+    "Points",
+    "TrackState",
+    "TrackerParameters",
+    "Tracks",
+    "assign",
+    "association_cost",
+]

@@ -124,3 +124,25 @@ def correct(
     left = covariances - gain @ covariances[:, :3, :]
     after = left + (gain @ noise_m2 - left[:, :, :3]) @ gain.transpose(0, 2, 1)
     return means, 0.5 * (after + after.transpose(0, 2, 1)), trends
+
+
+class SpaceMotion:
+    """`Motion` of means (N, 6) and covariances (N, 6, 6)."""
+
+    __slots__ = ("_covariances", "_means")
+
+    def __init__(self, means: Array, covariances: Array) -> None:
+        self._means = means
+        self._covariances = covariances
+
+    def position(self) -> Array:
+        """Shape (N, 3) [m]."""
+        return np.array(self._means[:, :3])
+
+    def velocity(self) -> Array:
+        """Shape (N, 3) [m/s]."""
+        return np.array(self._means[:, 3:])
+
+    def covariance(self) -> Array:
+        """Shape (N, 6, 6) [m^2, m^2/s, m^2/s^2]."""
+        return self._covariances

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from geometry.types import BoolArray, IntArray
-from perception.visibility import Sight
+from geometry.types import Array, BoolArray, IntArray
 
-from .parameters import TrackerParameters
+from .parameters import LifeParameters
 from .store import TrackStore
-from .tracks import TrackState
-
-# Looking a member of an enumeration up costs as much as a small array operation.
-TENTATIVE, CONFIRMED, LOST = (np.uint8(state) for state in TrackState)
-VISIBLE, HIDDEN = np.uint8(Sight.VISIBLE), np.uint8(Sight.HIDDEN)
 
 SCORE_MEMORY = 0.8
 VOTE_MEMORY = 0.9
@@ -23,14 +16,7 @@ VOTE_MARGIN = 1.25
 
 
 def see(
-    store: TrackStore,
-    tracks: IntArray,
-    camera: int,
-    stamp_ns: int,
-    boxes: npt.NDArray[np.float64],
-    scores: npt.NDArray[np.float64],
-    class_ids: npt.NDArray[np.int32],
-    parameters: TrackerParameters,
+    store: TrackStore, tracks: IntArray, stamp_ns: int, scores: Array, class_ids: IntArray, parameters: LifeParameters
 ) -> None:
     """Enter detections of tracks: they are seen, their class gets a vote, and they may become confirmed.
 
@@ -39,35 +25,33 @@ def see(
     Args:
         store: Tracks.
         tracks: Shape (K,), rows, each once.
-        camera: Number of the camera.
         stamp_ns: Capture time [ns].
-        boxes: Shape (K, 4) [px].
         scores: Shape (K,).
         class_ids: Shape (K,).
         parameters: `confirm_hits`, `confirm_s`.
     """
-    first = store.hits[tracks] == 0
     store.hits[tracks] += 1
-    seen_ns = np.maximum(store.seen_ns[tracks], stamp_ns)
-    store.seen_ns[tracks] = store.aged_until_ns[tracks] = seen_ns
+    store.seen_ns[tracks] = np.maximum(store.seen_ns[tracks], stamp_ns)
     store.unseen_ns[tracks] = 0
-    store.boxes[tracks, camera] = boxes
-    store.box_ns[tracks, camera] = stamp_ns
-    store.scores[tracks] = np.where(first, scores, SCORE_MEMORY * store.scores[tracks] + (1 - SCORE_MEMORY) * scores)
-    store.votes[tracks] *= VOTE_MEMORY
-    vote(store, tracks, scores, class_ids)
-    proven = store.hits[tracks] >= parameters.confirm_hits
-    proven &= seen_ns - store.born_ns[tracks] >= parameters.confirm_s * 1e9
-    proven |= store.states[tracks] != TENTATIVE
-    store.states[tracks] = np.where(proven, CONFIRMED, TENTATIVE)
+    before = store.scores[tracks]
+    store.scores[tracks] = before + (1.0 - SCORE_MEMORY) * (scores - before)
+    if store.votes.shape[1] > 1:
+        store.votes[tracks] *= VOTE_MEMORY
+        vote(store, tracks, scores, class_ids)
+    if np.count_nonzero(store.confirmed) < len(store):
+        confirm(store, tracks, parameters)
 
 
-def vote(
-    store: TrackStore,
-    tracks: IntArray,
-    scores: npt.NDArray[np.float64],
-    class_ids: npt.NDArray[np.int32],
-) -> None:
+def confirm(store: TrackStore, tracks: IntArray, parameters: LifeParameters) -> None:
+    """Confirm the tentative ones of some tracks if they have been seen often enough, for long enough."""
+    doubted = tracks[store.confirmed[tracks] == 0]
+    if doubted.size:
+        proven = store.hits[doubted] >= parameters.confirm_hits
+        proven &= store.seen_ns[doubted] - store.born_ns[doubted] >= parameters.confirm_s * 1e9
+        store.confirmed[doubted] = proven
+
+
+def vote(store: TrackStore, tracks: IntArray, scores: Array, class_ids: IntArray) -> None:
     """Count what detections say of the class of their tracks; it changes when another has gathered clearly more.
 
     A second box on an object votes too. Otherwise the first class would hold for ever: boxes of that class are
@@ -81,52 +65,64 @@ def vote(
     """
     np.add.at(store.votes, (tracks, class_ids), scores)
     votes, everyone = store.votes[tracks], np.arange(len(tracks))
-    winner, present = votes.argmax(axis=1).astype(np.int32), store.class_ids[tracks]
+    winner, present = votes.argmax(axis=1), store.class_ids[tracks]
     better = votes[everyone, winner] > VOTE_MARGIN * votes[everyone, present]
     store.class_ids[tracks] = np.where(better, winner, present)
 
 
+def know_classes(store: TrackStore, count: int) -> None:
+    """Make room for votes on `count` classes.
+
+    With one class nothing is voted on; when a second appears, the votes of the first are those that constant scores
+    would have left.
+    """
+    alone = store.votes.shape[1] == 1
+    store.widen("votes", count)
+    if alone and count > 1:
+        store.votes[:, 0] = store.scores * (1.0 - VOTE_MEMORY**store.hits) / (1.0 - VOTE_MEMORY)
+
+
 def miss(
-    store: TrackStore,
-    tracks: IntArray,
-    visibility: npt.NDArray[np.uint8],
-    stamp_ns: int,
-    previous_look_ns: int,
-    parameters: TrackerParameters,
-) -> BoolArray:
+    store: TrackStore, tracks: IntArray, unseen_ns: IntArray | int, parameters: LifeParameters
+) -> BoolArray | None:
     """Age tracks that a camera did not detect, and find those that are over.
 
-    In plain view the time since this camera's previous look counts, unless the track was seen or the time was counted
-    since; behind a nearer surface `hidden_rate` of it; outside the view nothing. A tentative track has not earned that
-    patience: its time always counts. One look, however late it comes, counts for half a lifetime at most: a stream that
-    stood still for a minute says nothing about that minute.
+    One look, however late it comes, counts for half a lifetime at most: a stream that stood still for a minute says
+    nothing about that minute.
 
     Args:
         store: Tracks.
         tracks: Shape (K,), rows, each once.
-        visibility: Shape (K,), what the camera could see of each.
-        stamp_ns: Capture time of the look [ns].
-        previous_look_ns: Capture time of this camera's look before it; `stamp_ns` if there is none [ns].
-        parameters: `coast_s`, `lost_s`, `tentative_s`, `hidden_rate`.
+        unseen_ns: Shape (K,), or one figure for all: time that each should have been seen and was not [ns].
+        parameters: `lost_s`, `tentative_s`.
 
     Returns:
-        Shape (N,), all rows of the store: those that live on.
+        Shape (N,), all rows of the store: those that live on; None if all do.
     """
-    tentative = store.states[tracks] == TENTATIVE
-    counts = tentative | (visibility == VISIBLE)
-    limit = np.full(len(tracks), round(parameters.lost_s * 1e9), dtype=np.int64)
-    limit[tentative] = round(min(parameters.tentative_s, parameters.lost_s) * 1e9)
-    since = np.maximum(store.aged_until_ns[tracks], previous_look_ns)
-    elapsed = np.maximum(stamp_ns - since, 0)
-    hidden = ~counts & (visibility == HIDDEN)
-    added = np.where(counts, elapsed, np.where(hidden, np.rint(elapsed * parameters.hidden_rate), 0)).astype(np.int64)
-    unseen = store.unseen_ns[tracks] + np.minimum(added, (limit + 1) // 2)
-    store.unseen_ns[tracks] = unseen
-    # A look at something hidden, or past it, leaves the time open for another camera that sees the place.
-    counted = store.aged_until_ns[tracks]
-    store.aged_until_ns[tracks] = np.where(counts, np.maximum(counted, stamp_ns), counted)
-    silent = stamp_ns - store.seen_ns[tracks] > parameters.coast_s * 1e9
-    store.states[tracks] = np.where(silent & ~tentative, LOST, store.states[tracks])
+    lost, tentative = round(parameters.lost_s * 1e9), round(min(parameters.tentative_s, parameters.lost_s) * 1e9)
+    limit = np.where(store.confirmed[tracks] > 0, lost, tentative)
+    total = store.unseen_ns[tracks] + np.minimum(unseen_ns, (limit + 1) // 2)
+    store.unseen_ns[tracks] = total
+    over = total >= limit
+    if not np.count_nonzero(over):
+        return None
     alive = np.ones(len(store), dtype=np.bool_)
-    alive[tracks[unseen >= limit]] = False
+    alive[tracks[over]] = False
     return alive
+
+
+def within_memory(store: TrackStore, limit: int) -> BoolArray:
+    """Find the tracks to keep so that at most `limit` are left: those seen latest, of these the oldest.
+
+    Args:
+        store: Tracks.
+        limit: Number of tracks.
+
+    Returns:
+        Shape (N,).
+    """
+    kept = np.ones(len(store), dtype=np.bool_)
+    excess = len(store) - limit
+    if excess > 0:
+        kept[np.lexsort((-store.ids, store.seen_ns))[:excess]] = False
+    return kept

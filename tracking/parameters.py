@@ -1,53 +1,43 @@
-"""What a user can tune in the tracker, with the reason for each figure."""
+"""What a user can tune in the trackers, with the reason for each figure."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from deploy.errors import BadInput
 
+from .classes import Compatibility
+
 _POSITIVE = frozenset(
-    {"tentative_s", "coast_s", "lost_s", "settle_s", "gate_sigma", "gate_m", "distance_weight"}
-    | {"initial_speed_m_s", "minimum_sigma_m"}
+    {"tentative_s", "coast_s", "lost_s", "settle_s", "gate_sigma", "gate_m", "gate_sizes", "distance_weight"}
+    | {"initial_speed_m_s", "minimum_sigma_m", "box_noise", "initial_speed", "max_size_ratio"}
 )
-_SHARE = frozenset({"hidden_rate", "high_score", "low_score", "duplicate_iou", "depthless_iou"})
+_SHARE = frozenset({"hidden_rate", "high_score", "low_score", "duplicate_iou", "depthless_iou", "other_class"})
 _COUNT = frozenset({"confirm_hits", "max_tracks"})
 
 
 @dataclass(frozen=True, slots=True)
-class TrackerParameters:
-    """Figures of the base-frame tracker. All lifetimes are seconds, so that the frame rate does not change behaviour.
+class LifeParameters:
+    """Figures of both trackers. All lifetimes are seconds, so that the frame rate does not change behaviour.
 
     Attributes:
         confirm_hits: Detections that a track needs before it counts, together with `confirm_s`.
-        confirm_s: Time between its first and latest detection that it needs too [s]: two cameras that see one
-            reflection at one instant are two hits and no time.
-        tentative_s: An unconfirmed track dies after this long without a detection, wherever it is [s].
+        confirm_s: Time between its first and latest detection that it needs too [s].
+        tentative_s: An unconfirmed track dies after this long without a detection [s].
         coast_s: How long constant velocity is believed without a measurement [s]. Beyond it the velocity decays, and a
             confirmed track that nobody saw for so long is `LOST`.
         lost_s: A track that should be in plain view and is not detected dies after this long [s].
-        hidden_rate: How fast a track behind a nearer surface ages, as a share of real time; outside the view it is 0.
+        settle_s: Time constant of the decay of an unmeasured velocity [s].
         high_score: Detections from here on choose among all tracks, and only they start one.
         low_score: Detections from here up to `high_score` may continue a confirmed track that is left over; those below
             are ignored. A figure above `high_score` counts as `high_score`.
-        gate_sigma: Largest Mahalanobis distance of a pair [standard deviations]; half of it if the classes differ.
-        gate_m: Largest distance of a pair, however unsure a track is [m].
-        slack_m: Error between cameras and of the moving camera's pose that no covariance knows of, one standard
-            deviation [m]. It widens the gate; it does not enter the filter.
-        distance_weight: Lambda of the association cost: cost of one standard deviation against one whole IoU [1].
-        class_penalty: Added to the cost of a pair whose classes differ [1].
-        duplicate_iou: Overlap with a better detection, in reach in space, from which no new track is started.
-        depthless_iou: Overlap with a track's latest box from which a detection without depth continues that track.
-        box_s: A box older than this says nothing about where the track is in the image [s].
-        velocity_walk: How far a velocity wanders in a second, one standard deviation [m/s per sqrt(s)].
-        settle_s: Time constant of the decay of an unmeasured velocity [s].
-        rest_speed_m_s: Speed that something left alone may have, one standard deviation [m/s].
-        initial_speed_m_s: Speed that something new may have, one standard deviation [m/s].
-        manoeuvre_m_s: Speed that an object may have taken up when its measurements begin to run ahead or behind [m/s].
-        manoeuvre_sigma: How far they must run, on one axis, before that is believed [standard deviations].
-        minimum_sigma_m: Floor under each measurement's standard deviation [m].
-        late_s: A frame may be this much older than the newest one, as when a second camera is slower [s].
+        duplicate_iou: Overlap with a better detection from which no new track is started.
+        distance_weight: Lambda of the association cost: cost of one unit of distance against one whole IoU [1].
+        class_penalty: Added to the cost of a pair of incompatible classes; less, the more compatible they are [1].
+        class_compatibility: By two names of classes, how easily a detector takes one for the other: 1 as if they were
+            one class, 0 never one object. It shrinks the gate and raises the cost.
+        other_class: Compatibility of two classes that are not listed.
         max_tracks: The tracks longest unseen are dropped beyond this number.
 
     Raises:
@@ -59,30 +49,22 @@ class TrackerParameters:
     tentative_s: float = 0.3
     coast_s: float = 0.5
     lost_s: float = 1.0
-    hidden_rate: float = 0.05
+    settle_s: float = 1.0
     high_score: float = 0.5
     low_score: float = 0.1
-    gate_sigma: float = 4.0
-    gate_m: float = 0.15
-    slack_m: float = 0.01
-    distance_weight: float = 0.5
-    class_penalty: float = 0.5
     duplicate_iou: float = 0.5
-    depthless_iou: float = 0.3
-    box_s: float = 0.5
-    velocity_walk: float = 0.0005
-    settle_s: float = 1.0
-    rest_speed_m_s: float = 0.005
-    initial_speed_m_s: float = 0.1
-    manoeuvre_m_s: float = 0.15
-    manoeuvre_sigma: float = 4.0
-    minimum_sigma_m: float = 0.001
-    late_s: float = 0.1
+    distance_weight: float = 0.5
+    class_penalty: float = 1.0
+    class_compatibility: Compatibility = field(default_factory=dict)
+    other_class: float = 0.5
     max_tracks: int = 1024
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            name, value = field.name, getattr(self, field.name)
+        for entry in fields(self):
+            name, value = entry.name, getattr(self, entry.name)
+            if name == "class_compatibility":
+                self._check_classes()
+                continue
             if name in _COUNT:
                 good, wanted = isinstance(value, int) and value >= 1, "a whole number >= 1"
             elif name in _SHARE:
@@ -92,4 +74,76 @@ class TrackerParameters:
             else:
                 good, wanted = math.isfinite(value) and value >= 0.0, ">= 0 and finite"
             if not good:
-                raise BadInput(f"tracker {name} = {value}: expected {wanted}; the default is {field.default}")
+                raise BadInput(f"tracker {name} = {value}: expected {wanted}; the default is {entry.default}")
+
+    def _check_classes(self) -> None:
+        for a, row in self.class_compatibility.items():
+            for b, value in row.items():
+                if not 0.0 <= value <= 1.0:
+                    raise BadInput(f"tracker class_compatibility of {a} and {b} = {value}: expected 0..1")
+                other = self.class_compatibility.get(b, {}).get(a, value)
+                if other != value or (a == b and value != 1.0):
+                    wanted = "1 for a class and itself" if a == b else "the same figure in both orders"
+                    raise BadInput(f"tracker class_compatibility of {a} and {b} = {value}, {other}: expected {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerParameters(LifeParameters):
+    """Figures of the base-frame tracker, besides those of `LifeParameters`.
+
+    Attributes:
+        hidden_rate: How fast a track behind a nearer surface ages, as a share of real time; outside the view it is 0.
+        gone_s: A track in whose place free space is seen dies after this long [s].
+        gate_sigma: Largest Mahalanobis distance of a pair [standard deviations]; times its classes' compatibility.
+        gate_m: Largest distance of a pair, however unsure a track is [m].
+        slack_m: Error between cameras and of the moving camera's pose that no covariance knows of, one standard
+            deviation [m]. It widens the gate; it does not enter the filter.
+        depthless_iou: Overlap with a track's latest box from which a detection without depth continues that track.
+        box_s: A box older than this says nothing about where the track is in the image [s].
+        velocity_walk: How far a velocity wanders in a second, one standard deviation [m/s per sqrt(s)].
+        rest_speed_m_s: Speed that something left alone may have, one standard deviation [m/s].
+        initial_speed_m_s: Speed that something new may have, one standard deviation [m/s].
+        manoeuvre_m_s: Speed that an object may have taken up when its measurements begin to run ahead or behind [m/s].
+        manoeuvre_sigma: How far they must run, on one axis, before that is believed [standard deviations].
+        minimum_sigma_m: Floor under each measurement's standard deviation [m].
+        late_s: A frame may be this much older than the newest one, as when a second camera is slower [s].
+    """
+
+    hidden_rate: float = 0.05
+    gone_s: float = 0.2
+    gate_sigma: float = 4.0
+    gate_m: float = 0.15
+    slack_m: float = 0.01
+    depthless_iou: float = 0.3
+    box_s: float = 0.5
+    velocity_walk: float = 0.0005
+    rest_speed_m_s: float = 0.005
+    initial_speed_m_s: float = 0.1
+    manoeuvre_m_s: float = 0.15
+    manoeuvre_sigma: float = 4.0
+    minimum_sigma_m: float = 0.001
+    late_s: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTrackerParameters(LifeParameters):
+    """Figures of the image tracker, besides those of `LifeParameters`. Lengths are parts of the object's own size.
+
+    The size of a box is the root of its area.
+
+    Attributes:
+        trust_first_look: Tracks of the very first look with detections count at once: nothing came before it by which
+            to doubt them.
+        gate_sizes: Largest distance of the centres of a pair [sizes].
+        max_size_ratio: Largest ratio of widths, or of heights, of a pair [1].
+        box_noise: Standard deviation of a confident detection's centre, width and height [sizes].
+        velocity_walk: How far a velocity wanders in a second, one standard deviation [sizes per s per sqrt(s)].
+        initial_speed: Speed that something new may have, one standard deviation [sizes per s].
+    """
+
+    gate_sizes: float = 0.7
+    max_size_ratio: float = 2.5
+    box_noise: float = 0.05
+    velocity_walk: float = 1.0
+    initial_speed: float = 1.0
+    trust_first_look: bool = True

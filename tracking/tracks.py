@@ -1,14 +1,22 @@
-"""What the tracker knows at one instant, as arrays with one row per track."""
+"""What a tracker knows at one instant, as arrays with one row per detection or per track."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from geometry.types import Array, IntArray
+from deploy.errors import BadInput
+from geometry.types import Array, BoolArray, IntArray
+
+_NOBODY = np.empty(0, dtype=np.int64)
+_NOBODY.flags.writeable = False
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 class TrackState(IntEnum):
@@ -20,52 +28,176 @@ class TrackState(IntEnum):
     """An object that is being seen."""
     LOST = 2
     """An object that was confirmed and has not been seen for a while: its position is a memory."""
+    NONE = 3
+    """No track: the row of a detection that neither continued one nor started one."""
+
+
+class Motion(Protocol):
+    """Where things are and how they move, one row per track."""
+
+    def position(self) -> Array:
+        """Shape (N, D)."""
+
+    def velocity(self) -> Array:
+        """Shape (N, D) [1/s]."""
+
+    def covariance(self) -> Array:
+        """Shape (N, 2 D, 2 D), of position and velocity in this order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tracks:
-    """All tracks after one update, in the order of their ids. All arrays are read-only.
+class Snapshot:
+    """A copy of all live tracks, which the tracker changes no more.
 
     Attributes:
-        stamp_ns: Capture time of the newest photons used; the states are predicted to it [ns, run clock].
-        ids: Shape (N,), int64, unique, never used again before a reset.
-        positions_m: Shape (N, 3), centres in the frame of the measurements, `base` [m].
-        velocities_m_s: Shape (N, 3) [m/s].
-        covariances: Shape (N, 6, 6), of position and velocity in this order [m^2, m^2/s, m^2/s^2].
-        class_ids: Shape (N,), int32: index into `class_names`, by the vote of the detections so far.
-        class_names: Names of the classes of all cameras, in the order in which they came.
-        scores: Shape (N,), float32: fading mean of the scores of the track's detections.
-        states: Shape (N,), uint8: values of ``TrackState``.
-        last_seen_ns: Shape (N,), int64: capture time of the latest detection [ns].
-        age_s: Shape (N,): time since the first detection [s].
-        detection_ids: Shape (M,), int64, one row per detection of this update: the id of its confirmed track; -1 if
-            its track is tentative or it has none.
+        stamp_ns: To what instant the motion is predicted [ns].
+        lost_ns: A confirmed track that was last seen before this is lost [ns].
+        life: Shape (7, N): `TrackStore.life`.
+        scores: Shape (N,).
+        motion: Of N tracks.
+        class_names: Names of the classes.
     """
 
     stamp_ns: int
-    ids: IntArray
-    positions_m: Array
-    velocities_m_s: Array
-    covariances: Array
-    class_ids: npt.NDArray[np.int32]
+    lost_ns: int
+    life: IntArray
+    scores: Array
+    motion: Motion
     class_names: tuple[str, ...]
-    scores: npt.NDArray[np.float32]
-    states: npt.NDArray[np.uint8]
-    last_seen_ns: IntArray
-    age_s: Array
-    detection_ids: IntArray
 
-    def __post_init__(self) -> None:
-        for field in _ARRAYS:
-            getattr(self, field).flags.writeable = False
+
+class Tracks:
+    """Tracks after one update. All arrays are read-only, and made when they are asked for.
+
+    What `update` gives has one row per detection, in the order of the detections. What `all` and `predicted` give has
+    one row per live track, in the order of the ids.
+
+    In the image a position is the centre u, v and the width and height of the box [px]; in `base` it is x, y, z [m].
+
+    Attributes:
+        stamp_ns: Capture time of the newest photons used, or the instant of a prediction; the states are predicted to
+            it [ns, run clock].
+        class_names: Names of the classes of all cameras, in the order in which they came.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, rows: IntArray | None, detection_ids: IntArray | None = None, of_update: bool = False
+    ) -> None:
+        self._snapshot = snapshot
+        self._rows = rows
+        self._detection_ids = detection_ids
+        self._of_update = of_update
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return self._snapshot.life.shape[1] if self._rows is None else len(self._rows)
+
+    def __repr__(self) -> str:
+        return f"Tracks(stamp_ns={self.stamp_ns}, ids={self.ids.tolist()})"
+
+    @property
+    def stamp_ns(self) -> int:
+        """Instant of the states [ns]."""
+        return self._snapshot.stamp_ns
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self._snapshot.class_names
+
+    @cached_property
+    def all(self) -> Tracks:
+        """Every live track, also tentative and lost ones, in the order of the ids."""
+        return Tracks(self._snapshot, None, self.detection_ids)
+
+    @cached_property
+    def ids(self) -> IntArray:
+        """Shape (N,): unique, never used again before a reset; a detection without a confirmed track has -1."""
+        ids, confirmed = self._snapshot.life[0], self._snapshot.life[5]
+        return self._cut(np.where(confirmed > 0, ids, -1) if self._of_update else ids, -1)
+
+    @property
+    def detection_ids(self) -> IntArray:
+        """Shape (M,): `ids` of the detections of this update, also in `all`; empty for a prediction."""
+        if self._of_update:
+            return self.ids
+        return _NOBODY if self._detection_ids is None else self._detection_ids
+
+    @cached_property
+    def state(self) -> npt.NDArray[np.uint8]:
+        """Shape (N,), values of `TrackState`."""
+        life = self._snapshot.life
+        lost = (life[2] < self._snapshot.lost_ns) + np.uint8(TrackState.CONFIRMED)
+        return self._cut(np.where(life[5] > 0, lost, 0).astype(np.uint8), TrackState.NONE)
+
+    @cached_property
+    def position(self) -> Array:
+        """Shape (N, D) [px or m]."""
+        return self._cut(self._snapshot.motion.position(), np.nan)
+
+    @cached_property
+    def velocity(self) -> Array:
+        """Shape (N, D) [px/s or m/s]."""
+        return self._cut(self._snapshot.motion.velocity(), np.nan)
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Shape (N, 2 D, 2 D), of position and velocity in this order."""
+        return self._cut(self._snapshot.motion.covariance(), np.nan)
+
+    @cached_property
+    def boxes(self) -> Array:
+        """Shape (N, 4): x1, y1, x2, y2 of the filtered boxes [px].
+
+        Raises:
+            BadInput: If the tracks are not in an image.
+        """
+        if self.position.shape[1] != 4:
+            raise BadInput("tracks in space have no boxes: expected those of an ImageTracker; use position")
+        half = 0.5 * self.position[:, 2:]
+        return _read_only(np.hstack((self.position[:, :2] - half, self.position[:, :2] + half)))
+
+    @cached_property
+    def class_ids(self) -> npt.NDArray[np.int32]:
+        """Shape (N,): index into `class_names`, by the vote of the detections so far; -1 without a track."""
+        return self._cut(self._snapshot.life[6].astype(np.int32), -1)
+
+    @cached_property
+    def scores(self) -> npt.NDArray[np.float32]:
+        """Shape (N,): fading mean of the scores of the track's detections; 0 without a track."""
+        return self._cut(self._snapshot.scores.astype(np.float32), 0.0)
+
+    @cached_property
+    def last_seen_ns(self) -> IntArray:
+        """Shape (N,): capture time of the latest detection; -1 without a track [ns]."""
+        return self._cut(self._snapshot.life[2], -1)
+
+    @cached_property
+    def age_s(self) -> Array:
+        """Shape (N,): time since the first detection; NaN without a track [s]."""
+        return self._cut((self.stamp_ns - self._snapshot.life[1]) * 1e-9, np.nan)
+
+    def select(self, rows: BoolArray | IntArray) -> Tracks:
+        """Keep some rows: a mask, or numbers of rows in the order that is wanted."""
+        present = np.arange(len(self)) if self._rows is None else self._rows
+        chosen = Tracks(self._snapshot, np.asarray(present[rows], dtype=np.int64), self.detection_ids)
+        chosen.__dict__["ids"] = self.ids[rows]
+        return chosen
 
     def confirmed(self) -> Tracks:
         """Keep the tracks whose state is `CONFIRMED`; `detection_ids` stay as they are."""
-        keep = self.states == TrackState.CONFIRMED
-        return replace(self, **{name: getattr(self, name)[keep] for name in _ARRAYS if name != "detection_ids"})
+        return self.select(self.state == TrackState.CONFIRMED)
+
+    def _cut(self, values: npt.NDArray[_Number], missing: Any) -> npt.NDArray[_Number]:
+        rows = self._rows
+        if rows is None:
+            return _read_only(values)
+        if not len(values):
+            return _read_only(np.full((len(rows), *values.shape[1:]), missing, dtype=values.dtype))
+        cut = values.take(rows, 0)
+        cut[rows < 0] = missing
+        return _read_only(cut)
 
 
-_ARRAYS = tuple(f.name for f in fields(Tracks) if f.name not in ("stamp_ns", "class_names"))
+def _read_only(array: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
+    array.flags.writeable = False
+    return array

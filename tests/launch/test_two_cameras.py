@@ -42,8 +42,8 @@ def test_what_two_cameras_see_is_one_object(seed: int) -> None:
     truth = cell.world.cube_position_base_m
     cell.close()
     assert tracks is not None
-    confirmed = tracks.states == TrackState.CONFIRMED
+    confirmed = tracks.state == TrackState.CONFIRMED
     cubes = confirmed & (tracks.class_ids == tracks.class_names.index("red_cube"))
     assert np.count_nonzero(cubes) == 1
-    assert np.linalg.norm(tracks.positions_m[cubes][0] - truth) < 0.01
+    assert np.linalg.norm(tracks.position[cubes][0] - truth) < 0.01
     assert seen_by == {0, 1}

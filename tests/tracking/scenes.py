@@ -10,6 +10,8 @@ import numpy.typing as npt
 from geometry.types import Array
 from perception.detections import Detections
 from perception.localize import FrameId, Localized
+from tracking import BaseFrameTracker, Tracks
+from tracking.base_space import Visibility
 
 NAMES = ("red_cube", "distractor")
 SIGMA_M = 0.003
@@ -54,6 +56,11 @@ def look(
 def says(sight: int) -> Callable[[Array], npt.NDArray[np.uint8]]:
     """A view in which every place is outside (0), visible (1) or hidden (2)."""
     return lambda points: np.full(len(points), sight, dtype=np.uint8)
+
+
+def track(tracker: BaseFrameTracker, localized: Localized, visibility: Visibility | None = None) -> Tracks:
+    """All live tracks after an update."""
+    return tracker.update(localized, visibility=visibility).all
 
 
 NAN = [np.nan, np.nan, np.nan]

@@ -1,0 +1,268 @@
+"""Objects in the robot's base: points with covariances, seen by any number of cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.distance import cdist
+
+from deploy.errors import BadInput
+from geometry.types import Array, BoolArray, IntArray
+from perception.visibility import Sight
+
+from . import kalman
+from .assignment import association_cost, box_iou, unambiguous
+from .classes import ClassTable
+from .engine import Look
+from .kalman import SpaceMotion
+from .parameters import TrackerParameters
+from .rounds import Pairs
+from .store import NEVER_NS, Column, TrackStore
+from .symmetric import invert
+
+Visibility = Callable[[Array], npt.NDArray[np.uint8]]
+"""Points of shape (N, 3) in `base` to shape (N,), values of `Sight`."""
+
+# A pair that costs more than leaving both alone would: dearer than no overlap at four standard deviations with another
+# class, so only a pair with a very unsure track reaches it, and then it yields to a good pair instead of splitting it.
+UNMATCHED_COST = 3.0
+
+_EYE3 = np.eye(3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BaseLook(Look):
+    """One frame's detections. Only those with a point are in `high` and `low`.
+
+    Attributes:
+        now_ns: Newest stamp of all cameras [ns].
+        camera: Number of the camera.
+        previous_ns: Capture time of this camera's look before this one; the frame's own if there is none [ns].
+        boxes: Shape (M, 4) [px]; without area where there are none.
+        points_m: Shape (M, 3) [m]; looked at where `located`.
+        noise_m2: Shape (M, 3, 3) [m^2]; looked at where `located`.
+        located: Shape (M,): rows with a point and a covariance.
+        pointless: Shape (M,): rows without, whose score is high enough to count.
+        visibility: What the camera could see; None: everything.
+    """
+
+    now_ns: int
+    camera: int
+    previous_ns: int
+    boxes: Array
+    points_m: Array
+    noise_m2: Array
+    located: BoolArray
+    pointless: BoolArray
+    visibility: Visibility | None
+
+
+class BaseSpace:
+    """`Space` of points in the robot's base.
+
+    Args:
+        parameters: Figures to tune.
+        classes: Which classes go together.
+    """
+
+    columns: Mapping[str, Column] = MappingProxyType({
+        "means": Column(after=(6,)),
+        "covariances": Column(after=(6, 6)),
+        "trends": Column(after=(3,)),
+        "measured_ns": Column(kind=np.int64),
+        "aged_until_ns": Column(kind=np.int64),
+        "boxes": Column(after=(1, 4)),
+        "box_ns": Column(after=(1,), kind=np.int64, fill=NEVER_NS),
+    })  # fmt: skip
+    unmatched_cost = UNMATCHED_COST
+
+    def __init__(self, parameters: TrackerParameters, classes: ClassTable) -> None:
+        self._parameters = parameters
+        self._classes = classes
+
+    def advance(self, store: TrackStore, from_ns: int, to_ns: int) -> None:
+        """Move all tracks forward in time."""
+        self._predict(
+            store.column("means"), store.column("covariances"), store.column("measured_ns"), from_ns, to_ns
+        )  # fmt: skip
+
+    def _predict(self, means: Array, covariances: Array, measured_ns: IntArray, from_ns: int, to_ns: int) -> None:
+        unmeasured_s = np.maximum((from_ns - measured_ns) * 1e-9, 0.0)
+        kalman.predict(means, covariances, (to_ns - from_ns) * 1e-9, unmeasured_s, self._parameters)
+
+    def pairs(self, look: BaseLook, store: TrackStore) -> Pairs:
+        """Find the pairs that the distance in space allows.
+
+        A pair is in reach if the distance is within `gate_m`, and the Mahalanobis distance under S = P + R + s^2 I
+        within `gate_sigma` times the compatibility of its classes. The slack s is `slack_m` and, for a track that is
+        being measured, what a hand can move an object since the latest measurement: its speed may change by
+        `manoeuvre_m_s`.
+        """
+        parameters = self._parameters
+        located = look.located.nonzero()[0]
+        centres = store.column("means")[:, :3]
+        i, j = (cdist(look.points_m[located], centres) <= parameters.gate_m).nonzero()
+        i = located[i]
+        since_s = np.maximum(look.stamp_ns - store.column("measured_ns"), 0) * 1e-9
+        slack = np.where(since_s <= parameters.coast_s, parameters.manoeuvre_m_s * since_s, 0.0) ** 2
+        slack += parameters.slack_m**2
+        spread = look.noise_m2[i] + store.column("covariances")[j, :3, :3] + slack[j, None, None] * _EYE3
+        inverse, determinant = invert(spread)
+        offset = look.points_m[i] - centres[j]
+        mahalanobis = np.einsum("ni,nij,nj->n", offset, inverse, offset)
+        fit = self._classes.matrix[look.class_ids[i], store.class_ids[j]]
+        near = mahalanobis <= (fit * parameters.gate_sigma) ** 2
+        near &= fit > 0.0
+        i, j, mahalanobis, determinant, fit = i[near], j[near], mahalanobis[near], determinant[near], fit[near]
+
+        def costs(k: IntArray) -> Array:
+            shift = self._shift(look, store, i, j, fit == 1.0)
+            return self._costs(look, store, i[k], j[k], mahalanobis[k], determinant[k], fit[k], shift)
+
+        return Pairs(i, j, costs)
+
+    def _fresh(self, look: BaseLook, store: TrackStore) -> BoolArray:
+        """Shape (N,): tracks whose latest box in this camera is young enough."""
+        age_ns = look.stamp_ns - store.column("box_ns")[:, look.camera]
+        return np.asarray(age_ns <= self._parameters.box_s * 1e9)
+
+    def _costs(
+        self, look: BaseLook, store: TrackStore, i: IntArray, j: IntArray, mahalanobis: Array, determinant: Array,
+        fit: Array, shift: Array,
+    ) -> Array:  # fmt: skip
+        """Cost of pairs: -IoU + lambda d, with a penalty for a class that differs.
+
+        The IoU is with the track's latest box of the same camera, moved with the picture, if that is younger than
+        `box_s`. A track last seen by another camera has no IoU (0): then the distance in space decides alone.
+
+        The unit of d is one standard deviation. It is d^2 = m^2 + ln(|S| / |R + slack_m^2 I|), m being the Mahalanobis
+        distance: m alone prefers the track that knows least, because everything is near to it. With the logarithm d^2
+        is minus twice the log-likelihood up to a constant, and m for a track that is known exactly.
+        """
+        parameters = self._parameters
+        latest = store.column("boxes")[j, look.camera] + shift
+        overlap = np.where(self._fresh(look, store)[j], box_iou(look.boxes[i], latest), 0.0)
+        own = invert(look.noise_m2[i] + parameters.slack_m**2 * _EYE3)[1]
+        doubt = np.log(np.maximum(determinant / own, 1.0))
+        distance = np.sqrt(np.maximum(mahalanobis, 0.0) + doubt)
+        costs = association_cost(overlap, distance, parameters.distance_weight)
+        return costs + (1.0 - fit) * parameters.class_penalty
+
+    def _shift(self, look: BaseLook, store: TrackStore, i: IntArray, j: IntArray, same_class: BoolArray) -> Array:
+        """How far the picture moved since the tracks' latest boxes, from the pairs that are certain without boxes.
+
+        A camera on the gripper moves every box at once. Unshifted, a row of equal objects that moved by its own spacing
+        would overlap perfectly, each with its neighbour.
+
+        Returns:
+            Shape (4,), for x1, y1, x2, y2: median over those pairs of the displacement of the centres [px]; 0 if there
+            are none.
+        """
+        sure = unambiguous(i, j) & same_class & self._fresh(look, store)[j]
+        if not sure.any():
+            return np.zeros(4)
+        moved = look.boxes[i[sure]] - store.column("boxes")[j[sure], look.camera]
+        shift = np.sort(0.5 * (moved[:, :2] + moved[:, 2:]), axis=0)[len(moved) // 2]
+        return np.concatenate((shift, shift))
+
+    def blind(self, look: BaseLook, store: TrackStore, track_of: IntArray) -> None:
+        """Enter tracks for detections that have no point, by overlap in the image.
+
+        A box that overlaps the latest box of one left-over track of its class in the same camera, which overlaps no
+        other such box, continues it.
+        """
+        blind = look.pointless.nonzero()[0]
+        if not blind.size:
+            return
+        waiting = self._fresh(look, store)
+        pairs = self.pairs(look, store)
+        shift = self._shift(look, store, pairs.detections, pairs.tracks, self._same(look, store, pairs))
+        waiting[track_of[track_of >= 0]] = False
+        rows = waiting.nonzero()[0]
+        latest = store.column("boxes")[rows, look.camera] + shift
+        allowed = box_iou(look.boxes[blind][:, None], latest[None]) >= self._parameters.depthless_iou
+        allowed &= look.class_ids[blind][:, None] == store.class_ids[rows][None]
+        i, j = allowed.nonzero()
+        sure = unambiguous(i, j)
+        track_of[blind[i[sure]]] = rows[j[sure]]
+
+    @staticmethod
+    def _same(look: BaseLook, store: TrackStore, pairs: Pairs) -> BoolArray:
+        return np.asarray(look.class_ids[pairs.detections] == store.class_ids[pairs.tracks])
+
+    def correct(self, look: BaseLook, store: TrackStore, rows: IntArray, tracks: IntArray) -> None:
+        """Weigh the tracks' states against detections `rows` that have a point, and keep all their boxes."""
+        located = look.located[rows]
+        i, j = rows[located], tracks[located]
+        late_s = (look.now_ns - look.stamp_ns) * 1e-9
+        means, covariances, trends = store.column("means"), store.column("covariances"), store.column("trends")
+        measured_ns = store.column("measured_ns")
+        means[j], covariances[j], trends[j] = kalman.correct(
+            means[j],
+            covariances[j],
+            trends[j],
+            look.points_m[i] + late_s * means[j, 3:],
+            look.noise_m2[i],
+            np.maximum(look.now_ns - measured_ns[j], 0) * 1e-9,
+            self._parameters,
+        )
+        measured_ns[j] = np.maximum(measured_ns[j], look.stamp_ns)
+        aged_until_ns = store.column("aged_until_ns")
+        aged_until_ns[tracks] = np.maximum(store.seen_ns[tracks], look.stamp_ns)
+        self._keep_boxes(look, store, rows, tracks)
+
+    def _keep_boxes(self, look: BaseLook, store: TrackStore, rows: IntArray, tracks: IntArray) -> None:
+        store.column("boxes")[tracks, look.camera] = look.boxes[rows]
+        store.column("box_ns")[tracks, look.camera] = look.stamp_ns
+
+    def unseen(self, look: BaseLook, store: TrackStore, tracks: IntArray) -> IntArray:
+        """How much of the time since this camera's previous look counts against tracks that it did not detect [ns].
+
+        In plain view all of it, unless the track was seen or the time was counted since; behind a nearer surface
+        `hidden_rate` of it; outside the view nothing; where free space is seen, so much that the track is over after
+        `gone_s`. A tentative track has not earned that patience: its time always counts.
+        """
+        parameters = self._parameters
+        sight = np.full(len(tracks), Sight.VISIBLE, dtype=np.uint8)
+        if look.visibility is not None:
+            sight = np.asarray(look.visibility(store.column("means")[tracks, :3].copy()), dtype=np.uint8)
+            if sight.shape != tracks.shape:
+                raise BadInput(f"visibility of {len(tracks)} points has shape {sight.shape}: expected ({len(tracks)},)")
+        rates = np.zeros(len(Sight))
+        rates[Sight.VISIBLE], rates[Sight.HIDDEN] = 1.0, parameters.hidden_rate
+        rates[Sight.FREE] = max(1.0, parameters.lost_s / parameters.gone_s)
+        rate = rates[sight]
+        rate = np.where(store.confirmed[tracks] == 0, np.maximum(rate, 1.0), rate)
+        aged_until_ns = store.column("aged_until_ns")
+        counted = aged_until_ns[tracks]
+        elapsed = np.maximum(look.stamp_ns - np.maximum(counted, look.previous_ns), 0)
+        # A look at something hidden, or past it, leaves the time open for another camera that sees the place.
+        aged_until_ns[tracks] = np.where(rate >= 1.0, np.maximum(counted, look.stamp_ns), counted)
+        counts: IntArray = np.rint(elapsed * rate).astype(np.int64)
+        return counts
+
+    def repeats(self, look: BaseLook, rows: IntArray) -> BoolArray:
+        """Shape (K, M): second boxes, known by overlap (`duplicate_iou`) and distance (3 `slack_m`)."""
+        offsets = look.points_m[rows][:, None] - look.points_m[None]
+        same = (offsets**2).sum(axis=2) <= (3.0 * self._parameters.slack_m) ** 2
+        same &= box_iou(look.boxes[rows][:, None], look.boxes[None]) >= self._parameters.duplicate_iou
+        return np.asarray(same & look.located)
+
+    def start(self, look: BaseLook, store: TrackStore, rows: IntArray, new: slice) -> None:
+        """New tracks: at rest at the measured point, with the doubt of both."""
+        store.column("means")[new, :3] = look.points_m[rows]
+        store.column("covariances")[new, :3, :3] = look.noise_m2[rows]
+        store.column("covariances")[new, 3:, 3:] = self._parameters.initial_speed_m_s**2 * _EYE3
+        store.column("measured_ns")[new] = store.column("aged_until_ns")[new] = look.stamp_ns
+        self._keep_boxes(look, store, rows, np.arange(new.start, new.stop))
+
+    def motion(self, store: TrackStore, from_ns: int, to_ns: int) -> SpaceMotion:
+        """A copy of where the tracks are, moved forward in time."""
+        means, covariances = store.column("means").copy(), store.column("covariances").copy()
+        if to_ns > from_ns and len(means):
+            self._predict(means, covariances, store.column("measured_ns"), from_ns, to_ns)
+        return SpaceMotion(means, covariances)

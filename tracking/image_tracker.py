@@ -1,0 +1,154 @@
+"""The tracker in the image: boxes of one camera in, identities out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deploy.errors import BadInput
+from geometry.types import Array, IntArray
+from perception.detections import Detections
+
+from .camera_motion import check_motion
+from .classes import MAX_NAMES, ClassTable
+from .engine import TrackerCore
+from .image_space import ImageLook, ImageSpace, centre_form, finite_sizes
+from .parameters import ImageTrackerParameters
+from .rounds import usable
+from .tracks import Tracks
+
+
+class ImageTracker:
+    """Tracks boxes in the picture of one camera.
+
+    The state of a track is the centre and size of its box with their velocities, in pixels. With a moving camera, give
+    each update the motion of the picture since the one before: all tracks are carried along with it.
+
+    Updates come in the order of their stamps; intervals may be irregular, and a look without detections is normal. The
+    tracker reads no clock and draws no random number: equal inputs give equal bytes.
+
+    Args:
+        parameters: Figures to tune.
+
+    Example:
+        >>> tracker = ImageTracker()
+        >>> boxes = Detections("cam", 0, 0, [[10, 10, 50, 50]], [0.9], [0], ("cube",))
+        >>> tracker.update(boxes, stamp_ns=0).ids.tolist()
+        [1]
+    """
+
+    def __init__(self, parameters: ImageTrackerParameters | None = None) -> None:
+        self._parameters = parameters or ImageTrackerParameters()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, also which ids were used: the next track is number 1."""
+        classes = ClassTable(self._parameters.class_compatibility, self._parameters.other_class)
+        self._space = ImageSpace(self._parameters, classes)
+        self._core: TrackerCore[ImageLook] = TrackerCore(self._space, self._parameters, classes)
+        self._first = True
+
+    def update(
+        self, detections: Any, *, stamp_ns: int | None = None, camera_motion: npt.ArrayLike | None = None
+    ) -> Tracks:
+        """Take in one picture's detections.
+
+        Args:
+            detections: `Detections`, or any object with arrays `xyxy` (M, 4) [px] and, if it has them, `confidence`
+                (M,) and `class_id` (M,), such as those of supervision. A box that is not finite or has no area is
+                never tracked.
+            stamp_ns: Capture time [ns], later than that of the update before. None: that of the detections.
+            camera_motion: Shape (2, 3) or (3, 3): maps pixels of the previous update's picture to this one's. None: the
+                camera did not move.
+
+        Returns:
+            One row per detection.
+
+        Raises:
+            BadInput: If the stamp is missing or not later than the newest one, the shapes disagree or the motion is not
+                one; then the tracker stays as it was.
+        """
+        boxes, scores, classes, names = _read(detections)
+        now_ns = self._stamp(detections, stamp_ns)
+        motion = None if camera_motion is None else check_motion(camera_motion)
+        core = self._core
+        look = self._look(now_ns, boxes, scores, core.classes.numbers(names)[classes])
+        core.advance(now_ns)
+        if motion is not None:
+            self._space.move(core.store, motion)
+        self._first = self._first and not len(boxes)
+        return core.update(look)
+
+    def predicted(self, stamp_ns: int) -> Tracks:
+        """All live tracks, also tentative and lost ones, at another instant; nothing is changed.
+
+        Args:
+            stamp_ns: The instant [ns]; one that has passed leaves the tracks where they are.
+        """
+        return self._core.predicted(stamp_ns)
+
+    def _stamp(self, detections: Any, stamp_ns: int | None) -> int:
+        if stamp_ns is None:
+            stamp_ns = getattr(detections, "stamp_ns", None)
+            if stamp_ns is None:
+                raise BadInput(
+                    f"detections of type {type(detections).__name__} have no stamp: give stamp_ns, the capture time"
+                )
+        before_ns = self._core.now_ns
+        if before_ns is not None and stamp_ns <= before_ns:
+            raise BadInput(
+                f"stamp_ns = {stamp_ns}: expected later than the newest one, {before_ns}; drop late pictures, or reset "
+                "the tracker where time starts anew"
+            )
+        return int(stamp_ns)
+
+    def _look(self, stamp_ns: int, boxes: Array, scores: Array, class_ids: IntArray) -> ImageLook:
+        measured = centre_form(boxes)
+        high, low = usable(scores, self._parameters)
+        area = measured[2] * measured[3]
+        good = (area > 0.0) & (area < np.inf) & (measured[2] > 0.0)
+        if np.count_nonzero(good) < len(good):
+            good &= finite_sizes(measured)
+            high, low = high & good, low & good
+            measured = np.where(good, measured, 1.0)
+            area = np.where(good, area, 1.0)
+        before_ns = self._core.now_ns
+        elapsed_ns = 0 if before_ns is None else stamp_ns - before_ns
+        return ImageLook(stamp_ns, scores, class_ids, high, low, measured, np.sqrt(area), elapsed_ns, self._first)
+
+
+_UNNAMED: dict[int, tuple[str, ...]] = {}
+
+
+def _read(detections: Any) -> tuple[Array, Array, IntArray, tuple[str, ...]]:
+    """Boxes (M, 4), scores (M,), class numbers (M,) and the classes' names of our own or others' detections."""
+    if isinstance(detections, Detections):
+        return (
+            detections.boxes.astype(np.float64),
+            detections.scores.astype(np.float64),
+            detections.class_ids.astype(np.int64),
+            detections.class_names,
+        )
+    xyxy = getattr(detections, "xyxy", None)
+    if xyxy is None:
+        raise BadInput(
+            f"detections of type {type(detections).__name__}: expected perception.Detections, or an object with xyxy"
+        )
+    boxes = np.array(xyxy, dtype=np.float64).reshape(-1, 4)
+    count = len(boxes)
+    confidence, class_id = getattr(detections, "confidence", None), getattr(detections, "class_id", None)
+    scores = np.ones(count) if confidence is None else np.array(confidence, dtype=np.float64)
+    classes = np.zeros(count, dtype=np.int64) if class_id is None else np.array(class_id, dtype=np.int64)
+    if scores.shape != (count,) or classes.shape != (count,):
+        raise BadInput(
+            f"xyxy of {count} boxes, confidence {scores.shape}, class_id {classes.shape}: expected ({count},) each"
+        )
+    highest = int(classes.max()) if count else 0
+    if highest >= MAX_NAMES or (count and classes.min() < 0):
+        raise BadInput(f"class_id {classes.min()}..{highest}: expected 0..{MAX_NAMES - 1}")
+    names = _UNNAMED.get(highest)
+    if names is None:
+        names = _UNNAMED[highest] = tuple(str(number) for number in range(highest + 1))
+    return boxes, scores, classes, names
