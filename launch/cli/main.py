@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from launch.cli.model_commands import add_model_commands
+from launch.cli.tracking_commands import add_tracking_commands
 from launch.cli.values import at_least, fraction
 
 EPILOG = (
@@ -95,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
     add_model_commands(commands, EPILOG)
+    add_tracking_commands(commands, EPILOG)
     return root
 
 
