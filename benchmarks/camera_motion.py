@@ -3,9 +3,9 @@
     python benchmarks/camera_motion.py [--sizes 640x480,1920x1080] [--frames 300] [--seed 0] [--json]
 
 A camera shakes, turns and zooms a little before a wall with detail at every scale; textured things that move on their
-own cover about a fifth of each picture, and their boxes are given. The error is the largest of the four corners' between
-the measured motion and the true one. CPU time is that of the process, all threads: on a machine that does other things
-too it says more than the time on the wall.
+own cover about a fifth of each picture, and their boxes are given. The error is the largest of the four corners',
+between the measured motion and the true one. CPU time is that of the process, all threads: on a machine that does other
+things too it says more than the time on the wall.
 """
 
 from __future__ import annotations

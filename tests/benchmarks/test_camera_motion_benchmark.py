@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_it_runs() -> None:
+    program = str(ROOT / "benchmarks" / "camera_motion.py")
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "camera_motion.py"), "--sizes", "320x240", "--frames", "20", "--json"],
+        [sys.executable, program, "--sizes", "320x240", "--frames", "20", "--json"],
         capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
