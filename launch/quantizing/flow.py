@@ -133,6 +133,11 @@ def quantize_detector(order: Order, progress: Progress) -> Outcome:
         _detector("onnxruntime", model.onnx_path, order.threads, NEAR_ZERO) as reference,
         tempfile.TemporaryDirectory(prefix="eyehand-") as scratch,
     ):
+        if reference.has_masks:
+            raise BadInput(
+                f"{model.name} is a segmentation model ({reference.layout}): the gate judges boxes, so nobody would "
+                "see what fewer bits do to its masks; run it as it is, or quantize a detector"
+            )
         judges, refs, seen, distinct = _frames(order, reference, progress)
         accuracy = judges.accuracy(reference)
         progress(f"the float model has mAP50-95 {accuracy.map50_95:.4f} on {accuracy.frames} frames ({judges.labels})")

@@ -7,13 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
-from deploy.passport import Passport, passport_path
+from deploy.passport import Passport, file_sha256, passport_path
 from launch.cli.main import main
 from launch.engines import default_threads
+from tests.deploy.onnx_models import write_constant
 
 for _module in ("onnx", "onnxruntime", "pycocotools", "mujoco"):
     pytest.importorskip(_module)
@@ -160,3 +162,25 @@ def test_what_cannot_be_used_is_said_in_a_line(
     error = capsys.readouterr().err.strip().split("\n")[-1]
     assert words in error
     assert error.startswith("eyehand: ")
+
+
+def test_masks_are_not_quantized_since_nobody_would_judge_them(
+    labelled_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {
+        "classes": '["red_cube", "distractor"]', "input": "1x3x64x80", "letterbox": "center-114",
+        "color_order": "RGB", "scale": "1/255", "layout": "yolo-raw-cxcywh-masks",
+    }  # fmt: skip
+    outputs = [np.zeros((1, 4 + 2 + 3, 105), np.float32), np.zeros((1, 3, 16, 20), np.float32)]
+    folder = tmp_path / "cups"
+    folder.mkdir()
+    metadata = {f"eyehand.{key}": value for key, value in said.items()}
+    path = write_constant(folder / "model.onnx", outputs, (1, 3, 64, 80), metadata)
+    Passport.model_validate({
+        **said, "classes": json.loads(said["classes"]), "name": "cups",
+        "sha256": file_sha256(path), "size_bytes": path.stat().st_size,
+    }).write(passport_path(path))  # fmt: skip
+    assert main(["quantize", str(path), "--bag", str(labelled_bag)]) == 2
+    error = capsys.readouterr().err.strip().split("\n")[-1]
+    assert "cups is a segmentation model (yolo-raw-cxcywh-masks): the gate judges boxes" in error
+    assert sorted(file.name for file in folder.iterdir()) == ["model.onnx", "passport.json"]
