@@ -26,6 +26,8 @@ MOST_PERSPECTIVE_PER_PX = 1e-3
 FORM = "frame and 6 or 9 numbers of a motion, row by row"
 # By how much overlap one numbering of frames has to explain the boxes better than another.
 CLEARLY = 0.02
+# Pairs of frames that are looked at for that, spread over the sequence.
+MOST_PAIRS = 500
 
 
 def check_motion(motion: npt.ArrayLike, where: str = "camera motion") -> Array:
@@ -184,15 +186,15 @@ def agreement(motions: CameraMotions | None, frames: Sequence[int], boxes: Seque
     Returns:
         Mean over the boxes of their best IoU with one of the frame before, moved, 0..1; 0 if no frames are neighbours.
     """
+    pairs = [row for row in range(1, len(frames)) if frames[row] == frames[row - 1] + 1]
     total, count = 0.0, 0
-    for row in range(1, len(frames)):
+    for row in pairs[:: -(-len(pairs) // MOST_PAIRS) or 1]:
         before, now = boxes[row - 1], boxes[row]
-        if frames[row] != frames[row - 1] + 1 or not len(before) or not len(now):
-            continue
-        motion = None if motions is None else motions.at(frames[row])
-        moved = before if motion is None else move_boxes(before, motion)
-        total += float(box_iou(now[:, None], moved[None]).max(axis=1).sum())
-        count += len(now)
+        if len(before) and len(now):
+            motion = None if motions is None else motions.at(frames[row])
+            moved = before if motion is None else move_boxes(before, motion)
+            total += float(box_iou(now[:, None], moved[None]).max(axis=1).sum())
+            count += len(now)
     return total / count if count else 0.0
 
 

@@ -18,6 +18,8 @@ Say = Callable[[str], None]
 
 DEFAULT_FPS = 30.0
 LEAST_FPS, MOST_FPS = 0.01, 1000.0
+# A probability of 1 may have been written as a little more.
+ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,11 +99,12 @@ def read_sequence(path: Path, least_score: float | None, confident: float, say: 
         return MotSequence(rows, scores, first=0, last=-1, dropped=0)
     first, last = int(rows.frames.min()), int(rows.frames.max())
     low, high = float(scores.min()), float(scores.max())
-    probabilities = low >= 0.0 and high <= 1.0 and low < high and high >= confident
+    within = low >= 0.0 and high <= 1.0 + ROUNDING
+    probabilities = within and low < high and high >= confident
     if not probabilities and not low == high == 1.0:
         if low == high:
             what = f"all scores are {low:g}"
-        elif low >= 0.0 and high <= 1.0:
+        elif within:
             what = f"no score is above {high:g}, and a track starts at {confident:g}"
         else:
             what = f"scores {low:g}..{high:g} are no probabilities"
@@ -113,7 +116,7 @@ def read_sequence(path: Path, least_score: float | None, confident: float, say: 
         say(f"--min-score {least_score:g}: {len(rows) - len(used)} of {len(rows)} detections dropped")
     return MotSequence(
         rows=_take(rows, used),
-        confidences=scores[used] if probabilities else np.ones(len(used)),
+        confidences=np.minimum(scores[used], 1.0) if probabilities else np.ones(len(used)),
         first=first,
         last=last,
         dropped=len(rows) - len(used),

@@ -136,16 +136,16 @@ def test_order_of_rows_does_not_matter_and_numbers_stay(tmp_path: Path, first: i
 
 def gap(folder: Path, frames: int) -> Path:
     """One thing that stands still, and is not detected for some frames."""
-    seen = [*range(1, 11), *range(11 + frames, 21 + frames)]
+    seen = [*range(1, 41), *range(41 + frames, 81 + frames)]
     return written(folder, "".join(f"{frame},-1,100,100,50,80,0.{frame % 2 + 8}\n" for frame in seen))
 
 
-@pytest.mark.parametrize(("fps", "tracks"), [(30, 2), (600, 1)])
+@pytest.mark.parametrize(("fps", "tracks"), [(30, 2), (300, 1)])
 def test_frames_without_detections_are_time_that_passes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], fps: int, tracks: int
 ) -> None:
-    value = told(capsys, "--detections", gap(tmp_path, 90), "--out", tmp_path / "tracks.txt", "--fps", fps)
-    assert (value["frames"], value["update_ms"]["n"]) == (110, 110)
+    value = told(capsys, "--detections", gap(tmp_path, 120), "--out", tmp_path / "tracks.txt", "--fps", fps)
+    assert (value["frames"], value["update_ms"]["n"]) == (200, 200)
     assert value["tracks"] == tracks
     assert value["fps"] == fps
 
@@ -191,8 +191,10 @@ def scored(folder: Path, scores: list[float]) -> Path:
     ("scores", "options", "tracks", "note"),
     [
         ([0.9, 0.8, 0.2], [], 2, None),
+        ([1.00001, 0.8, 0.2], [], 2, None),
         ([0.9, 0.8, 0.2], ["--min-score", "0.85"], 1, "20 of 30 detections dropped"),
         ([-0.5, 0.4, 2.3], [], 3, "scores -0.5..2.3 are no probabilities: every detection that is used counts as"),
+        ([-0.5, -0.1, 2.3], ["--min-score", "-0.2"], 2, "10 of 30 detections dropped"),
         ([-0.5, 0.4, 2.3], ["--min-score", "0"], 2, "10 of 30 detections dropped"),
         ([12.0, 101.5, 80.0], ["--min-score", "30"], 2, "scores 12..101.5 are no probabilities"),
         ([1.0, 1.0, 1.0], [], 3, None),
@@ -233,7 +235,7 @@ def test_no_detections_is_a_legal_file(tmp_path: Path, capsys: pytest.CaptureFix
     assert (value["frames"], value["tracks"], value["update_ms"]) == (0, 0, {"n": 0, "p50": None, "p99": None})
     assert track("--detections", tmp_path / "det.txt", "--out", out) == 0
     gone = told(capsys, "--detections", gap(tmp_path, 5), "--out", out, "--min-score", "2")
-    assert (gone["dropped"], gone["tracks"], out.read_text()) == (20, 0, "")
+    assert (gone["dropped"], gone["tracks"], out.read_text()) == (80, 0, "")
 
 
 def test_classes_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
