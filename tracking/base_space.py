@@ -20,7 +20,7 @@ from .classes import ClassTable
 from .engine import Look
 from .kalman import SpaceMotion
 from .parameters import TrackerParameters
-from .rounds import Pairs
+from .rounds import Matches, Pairs
 from .store import NEVER_NS, Column, TrackStore
 from .symmetric import invert
 
@@ -34,9 +34,9 @@ UNMATCHED_COST = 3.0
 _EYE3 = np.eye(3)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class BaseLook(Look):
-    """One frame's detections. Only those with a point are in `high` and `low`.
+    """One frame's detections; the level of those without a point is `IGNORED`.
 
     Attributes:
         now_ns: Newest stamp of all cameras [ns].
@@ -69,6 +69,7 @@ class BaseSpace:
         classes: Which classes go together.
     """
 
+    rows = 0
     columns: Mapping[str, Column] = MappingProxyType({
         "means": Column(after=(6,)),
         "covariances": Column(after=(6, 6)),
@@ -169,30 +170,26 @@ class BaseSpace:
         shift = np.sort(0.5 * (moved[:, :2] + moved[:, 2:]), axis=0)[len(moved) // 2]
         return np.concatenate((shift, shift))
 
-    def blind(self, look: BaseLook, store: TrackStore, track_of: IntArray) -> None:
-        """Enter tracks for detections that have no point, by overlap in the image.
+    def blind(self, look: BaseLook, store: TrackStore, matches: Matches) -> Matches:
+        """Match detections that have no point, by overlap in the image.
 
         A box that overlaps the latest box of one left-over track of its class in the same camera, which overlaps no
         other such box, continues it.
         """
         blind = look.pointless.nonzero()[0]
         if not blind.size:
-            return
-        waiting = self._fresh(look, store)
-        pairs = self.pairs(look, store)
-        shift = self._shift(look, store, pairs.detections, pairs.tracks, self._same(look, store, pairs))
-        waiting[track_of[track_of >= 0]] = False
-        rows = waiting.nonzero()[0]
+            return matches
+        near = self.pairs(look, store)
+        same = look.class_ids[near.detections] == store.class_ids[near.tracks]
+        shift = self._shift(look, store, near.detections, near.tracks, same)
+        rows = matches.silent[self._fresh(look, store)[matches.silent]]
         latest = store.column("boxes")[rows, look.camera] + shift
         allowed = box_iou(look.boxes[blind][:, None], latest[None]) >= self._parameters.depthless_iou
         allowed &= look.class_ids[blind][:, None] == store.class_ids[rows][None]
         i, j = allowed.nonzero()
         sure = unambiguous(i, j)
-        track_of[blind[i[sure]]] = rows[j[sure]]
-
-    @staticmethod
-    def _same(look: BaseLook, store: TrackStore, pairs: Pairs) -> BoolArray:
-        return np.asarray(look.class_ids[pairs.detections] == store.class_ids[pairs.tracks])
+        matches.track_of[blind[i[sure]]] = rows[j[sure]]
+        return Matches(matches.track_of, np.setdiff1d(matches.silent, rows[j[sure]]))
 
     def correct(self, look: BaseLook, store: TrackStore, rows: IntArray, tracks: IntArray) -> None:
         """Weigh the tracks' states against detections `rows` that have a point, and keep all their boxes."""
@@ -245,12 +242,14 @@ class BaseSpace:
         counts: IntArray = np.rint(elapsed * rate).astype(np.int64)
         return counts
 
-    def repeats(self, look: BaseLook, rows: IntArray) -> BoolArray:
+    def repeats(self, look: BaseLook, rows: IntArray) -> BoolArray | None:
         """Shape (K, M): second boxes, known by overlap (`duplicate_iou`) and distance (3 `slack_m`)."""
         offsets = look.points_m[rows][:, None] - look.points_m[None]
         same = (offsets**2).sum(axis=2) <= (3.0 * self._parameters.slack_m) ** 2
         same &= box_iou(look.boxes[rows][:, None], look.boxes[None]) >= self._parameters.duplicate_iou
-        return np.asarray(same & look.located)
+        same &= look.located
+        same[np.arange(len(rows)), rows] = False
+        return np.asarray(same) if same.any() else None
 
     def start(self, look: BaseLook, store: TrackStore, rows: IntArray, new: slice) -> None:
         """New tracks: at rest at the measured point, with the doubt of both."""
@@ -260,7 +259,7 @@ class BaseSpace:
         store.column("measured_ns")[new] = store.column("aged_until_ns")[new] = look.stamp_ns
         self._keep_boxes(look, store, rows, np.arange(new.start, new.stop))
 
-    def motion(self, store: TrackStore, from_ns: int, to_ns: int) -> SpaceMotion:
+    def motion(self, store: TrackStore, real: Array, from_ns: int, to_ns: int) -> SpaceMotion:  # noqa: ARG002
         """A copy of where the tracks are, moved forward in time."""
         means, covariances = store.column("means").copy(), store.column("covariances").copy()
         if to_ns > from_ns and len(means):

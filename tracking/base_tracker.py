@@ -15,7 +15,7 @@ from .base_space import BaseLook, BaseSpace, Visibility
 from .classes import ClassTable, NameTable
 from .engine import TrackerCore
 from .parameters import TrackerParameters
-from .rounds import usable
+from .rounds import IGNORED, level
 from .symmetric import positive_definite
 from .tracks import Tracks
 
@@ -176,14 +176,13 @@ class BaseFrameTracker:
     ) -> BaseLook:
         noise = 0.5 * (seen.covariances_m2 + seen.covariances_m2.transpose(0, 2, 1)) + self._floor_m2
         located: BoolArray = np.isfinite(seen.points_m).all(axis=1) & positive_definite(noise)
-        high, low = usable(seen.scores, self._parameters)
+        levels = level(seen.scores, self._parameters)
         assert self._core.now_ns is not None
         return BaseLook(
             stamp_ns=seen.stamp_ns,
             scores=seen.scores,
             class_ids=class_ids,
-            high=high & located,
-            low=low & located,
+            level=levels * located,
             now_ns=self._core.now_ns,
             camera=camera,
             previous_ns=previous_ns,
@@ -191,7 +190,7 @@ class BaseFrameTracker:
             points_m=seen.points_m,
             noise_m2=noise,
             located=located,
-            pointless=(high | low) & ~located,
+            pointless=(levels > IGNORED) & ~located,
             visibility=visibility,
         )
 

@@ -15,13 +15,14 @@ from geometry.types import Array, BoolArray, IntArray
 
 from . import lifecycle
 from .classes import ClassTable
+from .lifecycle import Lifecycle
 from .parameters import LifeParameters
-from .rounds import Pairs, associate
+from .rounds import STRONG, Matches, Pairs, associate, nothing
 from .store import Column, TrackStore
 from .tracks import Motion, Snapshot, Tracks
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Look:
     """One look's detections in the tracker's own numbers, rows as they came.
 
@@ -29,26 +30,28 @@ class Look:
         stamp_ns: Capture time [ns].
         scores: Shape (M,).
         class_ids: Shape (M,), numbers in the table of classes.
-        high: Shape (M,): detections that count fully, and may start a track.
-        low: Shape (M,): detections that may continue a confirmed track.
+        level: Shape (M,): what each may do, `IGNORED`, `WEAK` or `STRONG`.
     """
 
     stamp_ns: int
     scores: Array
     class_ids: IntArray
-    high: BoolArray
-    low: BoolArray
+    level: IntArray
 
 
 AnyLook = TypeVar("AnyLook", bound=Look, contravariant=True)
 
 
 class Space(Protocol[AnyLook]):
-    """What the core asks of a space. Arrays of the store that only the space knows are its `columns`."""
+    """What the core asks of a space."""
+
+    @property
+    def rows(self) -> int:
+        """Of `TrackStore.state`."""
 
     @property
     def columns(self) -> Mapping[str, Column]:
-        """What a track has besides its life."""
+        """Further arrays of the store."""
 
     @property
     def unmatched_cost(self) -> float:
@@ -60,8 +63,8 @@ class Space(Protocol[AnyLook]):
     def pairs(self, look: AnyLook, store: TrackStore) -> Pairs:
         """Pairs that are near enough."""
 
-    def blind(self, look: AnyLook, store: TrackStore, track_of: IntArray) -> None:
-        """Enter tracks for detections that have no place, into `track_of`."""
+    def blind(self, look: AnyLook, store: TrackStore, matches: Matches) -> Matches:
+        """Match detections that have no place, too."""
 
     def correct(self, look: AnyLook, store: TrackStore, rows: IntArray, tracks: IntArray) -> None:
         """Weigh tracks against the detections `rows` that continue them."""
@@ -69,14 +72,14 @@ class Space(Protocol[AnyLook]):
     def unseen(self, look: AnyLook, store: TrackStore, tracks: IntArray) -> IntArray | int:
         """Time that each of `tracks`, which were not detected, should have been seen [ns]."""
 
-    def repeats(self, look: AnyLook, rows: IntArray) -> BoolArray:
-        """Shape (K, M): whether detections `rows` are second boxes on the same thing as another."""
+    def repeats(self, look: AnyLook, rows: IntArray) -> BoolArray | None:
+        """Shape (K, M): whether detections `rows` are second boxes on the same thing as another; None if none is."""
 
     def start(self, look: AnyLook, store: TrackStore, rows: IntArray, new: slice) -> None:
-        """Fill the columns of new tracks from detections `rows`."""
+        """Fill the state of new tracks from detections `rows`."""
 
-    def motion(self, store: TrackStore, from_ns: int, to_ns: int) -> Motion:
-        """A copy of where the tracks are, moved forward in time."""
+    def motion(self, store: TrackStore, real: Array, from_ns: int, to_ns: int) -> Motion:
+        """Where the tracks are, moved forward in time; `real` is a copy of the store's, to keep."""
 
 
 class TrackerCore(Generic[AnyLook]):
@@ -90,9 +93,9 @@ class TrackerCore(Generic[AnyLook]):
 
     def __init__(self, space: Space[AnyLook], parameters: LifeParameters, classes: ClassTable) -> None:
         self._space = space
-        self._parameters = parameters
         self._lost_ns = round(parameters.coast_s * 1e9)
-        self.store = TrackStore(space.columns)
+        self.lifecycle = Lifecycle(parameters)
+        self.store = TrackStore(space.rows, space.columns)
         self.classes = classes
         self.now_ns: int | None = None
         self._next_id = 1
@@ -109,27 +112,31 @@ class TrackerCore(Generic[AnyLook]):
 
     def update(self, look: AnyLook) -> Tracks:
         """Take in one look's detections; the state is moved to its stamp before."""
-        store, parameters, space = self.store, self._parameters, self._space
+        store, space = self.store, self._space
         if store.votes.shape[1] < len(self.classes):
             lifecycle.know_classes(store, len(self.classes))
-        if len(store) and len(look.scores):
-            pairs = space.pairs(look, store)
-            track_of = associate(pairs, look.high, look.low, store.confirmed, space.unmatched_cost)
-            space.blind(look, store, track_of)
+        count, known = len(look.scores), len(store)
+        if count and known:
+            matches = associate(space.pairs(look, store), look.level, store.confirmed, space.unmatched_cost)
+            matches = space.blind(look, store, matches)
         else:
-            track_of = np.full(len(look.scores), -1, dtype=np.int64)
-        found = track_of >= 0
-        rows = found.nonzero()[0]
-        if rows.size:
-            tracks = track_of[rows]
+            matches = nothing(count, known)
+        track_of, silent = matches.track_of, matches.silent
+        if len(silent) < known:
+            rows = (track_of >= 0).nonzero()[0]
+            tracks = track_of.take(rows)
             space.correct(look, store, rows, tracks)
-            lifecycle.see(store, tracks, look.stamp_ns, look.scores[rows], look.class_ids[rows], parameters)
-        if rows.size < len(store):
-            track_of = self._miss(look, track_of, rows)
-        if rows.size < len(found):
-            track_of = self._begin(look, track_of, (look.high & ~found).nonzero()[0])
-        if len(store) > parameters.max_tracks:
-            track_of = self._drop(lifecycle.within_memory(store, parameters.max_tracks), track_of)
+            late = self.now_ns is not None and look.stamp_ns < self.now_ns
+            self.lifecycle.see(store, tracks, look.stamp_ns, late, look.scores.take(rows), look.class_ids.take(rows))
+        if len(silent):
+            alive = self.lifecycle.miss(store, silent, space.unseen(look, store, silent))
+            if alive is not None:
+                track_of = self._drop(alive, track_of)
+        if known - len(silent) < count:
+            track_of = self._begin(look, track_of, ((track_of < 0) & (look.level == STRONG)).nonzero()[0])
+        kept = self.lifecycle.within_memory(store)
+        if kept is not None:
+            track_of = self._drop(kept, track_of)
         return Tracks(self._snapshot(), track_of, of_update=True)
 
     def predicted(self, stamp_ns: int) -> Tracks:
@@ -138,31 +145,25 @@ class TrackerCore(Generic[AnyLook]):
 
     def _snapshot(self, stamp_ns: int | None = None) -> Snapshot:
         store = self.store
-        now_ns = 0 if self.now_ns is None else self.now_ns
-        to_ns = now_ns if stamp_ns is None else max(now_ns, stamp_ns)
+        now_ns = (stamp_ns or 0) if self.now_ns is None else self.now_ns
+        to_ns = now_ns if stamp_ns is None or stamp_ns < now_ns else stamp_ns
+        real = store.real.copy()
         return Snapshot(
-            stamp_ns=to_ns,
-            lost_ns=now_ns - self._lost_ns,
-            life=store.life.copy(),
-            scores=store.scores.copy(),
-            motion=self._space.motion(store, now_ns, to_ns),
-            class_names=self.classes.names,
+            to_ns,
+            now_ns - self._lost_ns,
+            store.life.copy(),
+            real[0],
+            self._space.motion(store, real, now_ns, to_ns),
+            self.classes.names,
         )
-
-    def _miss(self, look: AnyLook, track_of: IntArray, rows: IntArray) -> IntArray:
-        """Age the tracks that this look did not show, drop those that are over; numbers of the others may change."""
-        store = self.store
-        silent = np.ones(len(store), dtype=np.bool_)
-        silent[track_of[rows]] = False
-        tracks = silent.nonzero()[0]
-        alive = lifecycle.miss(store, tracks, self._space.unseen(look, store, tracks), self._parameters)
-        return track_of if alive is None else self._drop(alive, track_of)
 
     def _drop(self, alive: BoolArray, track_of: IntArray) -> IntArray:
         """Keep the tracks `alive`, and renumber those of the detections."""
         self.store.keep(alive)
-        renumbered = np.where(alive, np.cumsum(alive) - 1, -1)
-        return np.where(track_of >= 0, renumbered[track_of], -1)
+        renumbered = alive.cumsum() - 1
+        renumbered[~alive] = -1
+        # Row -1 of an array is its last: one more entry says that no track stays no track.
+        return np.append(renumbered, -1)[track_of]
 
     def _begin(self, look: AnyLook, track_of: IntArray, rows: IntArray) -> IntArray:
         """Start tracks for detections `rows`, highest score first, but for second boxes on the same thing.
@@ -170,39 +171,29 @@ class TrackerCore(Generic[AnyLook]):
         Detectors suppress overlapping boxes per class, so that an object whose class they doubt comes with two boxes.
         The one that is not taken would start a ghost at the same place; instead it votes on the class of the other.
         """
-        store = self.store
-        if rows.size > 1:
-            rows = rows[np.argsort(-look.scores[rows], kind="stable")]
-        if rows.size:
-            same = self._space.repeats(look, rows)
-            same[np.arange(len(rows)), rows] = False
-            if np.count_nonzero(same):
-                chosen, repeated, originals = _without_repeats(track_of, rows, same)
-                track_of = self._begin_at(look, track_of, chosen)
-                if store.votes.shape[1] > 1:
-                    lifecycle.vote(store, track_of[originals], look.scores[repeated], look.class_ids[repeated])
-                return track_of
-        return self._begin_at(look, track_of, rows)
-
-    def _begin_at(self, look: AnyLook, track_of: IntArray, rows: IntArray) -> IntArray:
-        """Start a track for each of detections `rows`."""
-        store = self.store
-        if not rows.size:
+        if not len(rows):
             return track_of
+        if len(rows) > 1:
+            rows = rows[np.argsort(-look.scores.take(rows), kind="stable")]
+        same = self._space.repeats(look, rows)
+        if same is None:
+            return self._start(look, track_of, rows)
+        chosen, repeated, originals = _without_repeats(track_of, rows, same)
+        track_of = self._start(look, track_of, chosen)
+        if len(repeated) and self.store.votes.shape[1] > 1:
+            lifecycle.vote(self.store, track_of[originals], look.scores[repeated], look.class_ids[repeated])
+        return track_of
+
+    def _start(self, look: AnyLook, track_of: IntArray, rows: IntArray) -> IntArray:
+        """Start a track for each of detections `rows`."""
         count = len(rows)
-        new = store.append(count)
-        store.ids[new] = np.arange(self._next_id, self._next_id + count)
-        self._next_id += count
-        store.born_ns[new] = store.seen_ns[new] = look.stamp_ns
-        store.hits[new] = 1
-        store.class_ids[new] = look.class_ids[rows]
-        store.scores[new] = look.scores[rows]
-        if store.votes.shape[1] > 1:
-            store.votes[np.arange(new.start, new.stop), look.class_ids[rows]] = look.scores[rows]
-        self._space.start(look, store, rows, new)
-        track_of[rows] = np.arange(new.start, new.stop)
-        if self._parameters.confirm_hits == 1:
-            lifecycle.confirm(store, track_of[rows], self._parameters)
+        if count:
+            new = self.store.append(count)
+            scores, class_ids = look.scores.take(rows), look.class_ids.take(rows)
+            self.lifecycle.begin(self.store, new, self._next_id, look.stamp_ns, scores, class_ids)
+            self._next_id += count
+            self._space.start(look, self.store, rows, new)
+            track_of[rows] = np.arange(new.start, new.stop)
         return track_of
 
 

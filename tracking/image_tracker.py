@@ -14,10 +14,13 @@ from perception.detections import Detections
 from .camera_motion import check_motion
 from .classes import MAX_NAMES, ClassTable
 from .engine import TrackerCore
-from .image_space import ImageLook, ImageSpace, centre_form, finite_sizes
+from .image_space import ImageLook, ImageSpace, centre_form
 from .parameters import ImageTrackerParameters
-from .rounds import usable
+from .rounds import IGNORED, level
 from .tracks import Tracks
+
+# A box of more than this is damage [px^2].
+LARGEST_PX2 = 1e12
 
 
 class ImageTracker:
@@ -106,17 +109,17 @@ class ImageTracker:
 
     def _look(self, stamp_ns: int, boxes: Array, scores: Array, class_ids: IntArray) -> ImageLook:
         measured = centre_form(boxes)
-        high, low = usable(scores, self._parameters)
-        area = measured[2] * measured[3]
-        good = (area > 0.0) & (area < np.inf) & (measured[2] > 0.0)
-        if np.count_nonzero(good) < len(good):
-            good &= finite_sizes(measured)
-            high, low = high & good, low & good
-            measured = np.where(good, measured, 1.0)
-            area = np.where(good, area, 1.0)
+        sides = measured[2:]
+        levels = level(scores, self._parameters)
+        area = sides[0] * sides[1]
+        if np.count_nonzero(sides > 0.0) < 2 * len(scores) or not area.dot(area) < LARGEST_PX2**2:
+            bad = ~(np.isfinite(measured).all(axis=0) & (sides > 0.0).all(axis=0) & (area < LARGEST_PX2))
+            levels[bad] = IGNORED
+            measured[:, bad] = 1.0
+            area[bad] = 1.0
         before_ns = self._core.now_ns
         elapsed_ns = 0 if before_ns is None else stamp_ns - before_ns
-        return ImageLook(stamp_ns, scores, class_ids, high, low, measured, np.sqrt(area), elapsed_ns, self._first)
+        return ImageLook(stamp_ns, scores, class_ids, levels, measured, np.sqrt(area), elapsed_ns, self._first)
 
 
 _UNNAMED: dict[int, tuple[str, ...]] = {}

@@ -7,7 +7,7 @@ import numpy as np
 from geometry.types import Array, BoolArray, IntArray
 
 from .parameters import LifeParameters
-from .store import TrackStore
+from .store import SEEN, UNSEEN, TrackStore
 
 SCORE_MEMORY = 0.8
 VOTE_MEMORY = 0.9
@@ -15,40 +15,113 @@ VOTE_MEMORY = 0.9
 VOTE_MARGIN = 1.25
 
 
-def see(
-    store: TrackStore, tracks: IntArray, stamp_ns: int, scores: Array, class_ids: IntArray, parameters: LifeParameters
-) -> None:
-    """Enter detections of tracks: they are seen, their class gets a vote, and they may become confirmed.
-
-    A lost track is confirmed again at once.
+class Lifecycle:
+    """The rules.
 
     Args:
-        store: Tracks.
-        tracks: Shape (K,), rows, each once.
-        stamp_ns: Capture time [ns].
-        scores: Shape (K,).
-        class_ids: Shape (K,).
-        parameters: `confirm_hits`, `confirm_s`.
+        parameters: `confirm_hits`, `confirm_s`, `tentative_s`, `lost_s`, `max_tracks`.
     """
-    store.hits[tracks] += 1
-    store.seen_ns[tracks] = np.maximum(store.seen_ns[tracks], stamp_ns)
-    store.unseen_ns[tracks] = 0
-    before = store.scores[tracks]
-    store.scores[tracks] = before + (1.0 - SCORE_MEMORY) * (scores - before)
-    if store.votes.shape[1] > 1:
-        store.votes[tracks] *= VOTE_MEMORY
-        vote(store, tracks, scores, class_ids)
-    if np.count_nonzero(store.confirmed) < len(store):
-        confirm(store, tracks, parameters)
 
+    def __init__(self, parameters: LifeParameters) -> None:
+        self._confirm_hits = parameters.confirm_hits
+        self._confirm_ns = round(parameters.confirm_s * 1e9)
+        self._lost_ns = round(parameters.lost_s * 1e9)
+        self._tentative_ns = min(round(parameters.tentative_s * 1e9), self._lost_ns)
+        self._max_tracks = parameters.max_tracks
 
-def confirm(store: TrackStore, tracks: IntArray, parameters: LifeParameters) -> None:
-    """Confirm the tentative ones of some tracks if they have been seen often enough, for long enough."""
-    doubted = tracks[store.confirmed[tracks] == 0]
-    if doubted.size:
-        proven = store.hits[doubted] >= parameters.confirm_hits
-        proven &= store.seen_ns[doubted] - store.born_ns[doubted] >= parameters.confirm_s * 1e9
-        store.confirmed[doubted] = proven
+    def begin(
+        self, store: TrackStore, new: slice, first_id: int, stamp_ns: int, scores: Array, class_ids: IntArray
+    ) -> None:
+        """Fill the lives of new tracks, which their first detections (K,) started."""
+        store.life[:, new] = [[0], [stamp_ns], [stamp_ns], [0], [self._tentative_ns], [1], [0], [0]]
+        store.ids[new] = np.arange(first_id, first_id + len(scores))
+        store.class_ids[new] = class_ids
+        store.scores[new] = scores
+        if store.votes.shape[1] > 1:
+            store.votes[np.arange(new.start, new.stop), class_ids] = scores
+        if self._confirm_hits == 1:
+            self._confirm(store, np.arange(new.start, new.stop))
+
+    def trust(self, store: TrackStore, tracks: slice | IntArray | BoolArray) -> None:
+        """Confirm tracks."""
+        store.confirmed[tracks] = 1
+        store.limit_ns[tracks] = self._lost_ns
+
+    def see(
+        self, store: TrackStore, tracks: IntArray, stamp_ns: int, late: bool, scores: Array, class_ids: IntArray
+    ) -> None:
+        """Enter detections of tracks: they are seen, their class gets a vote, and they may become confirmed.
+
+        A lost track is confirmed again at once.
+
+        Args:
+            store: Tracks.
+            tracks: Shape (K,), rows, each once.
+            stamp_ns: Capture time [ns].
+            late: Something newer has been seen.
+            scores: Shape (K,).
+            class_ids: Shape (K,).
+        """
+        store.hits[tracks] += 1
+        if late:
+            store.seen_ns[tracks] = np.maximum(store.seen_ns[tracks], stamp_ns)
+            store.unseen_ns[tracks] = 0
+        else:
+            store.life[SEEN : UNSEEN + 1, tracks] = [[stamp_ns], [0]]
+        before = store.scores.take(tracks)
+        store.scores[tracks] = SCORE_MEMORY * before + (1.0 - SCORE_MEMORY) * scores
+        if store.votes.shape[1] > 1:
+            store.votes[tracks] *= VOTE_MEMORY
+            vote(store, tracks, scores, class_ids)
+        sure = store.confirmed.take(tracks)
+        if np.count_nonzero(sure) < len(sure):
+            self._confirm(store, tracks[sure == 0])
+
+    def _confirm(self, store: TrackStore, doubted: IntArray) -> None:
+        """Confirm those that have been seen often enough, for long enough."""
+        proven = store.hits.take(doubted) >= self._confirm_hits
+        proven &= store.seen_ns.take(doubted) - store.born_ns.take(doubted) >= self._confirm_ns
+        if np.count_nonzero(proven):
+            self.trust(store, doubted[proven])
+
+    def miss(self, store: TrackStore, tracks: IntArray, unseen_ns: IntArray | int) -> BoolArray | None:
+        """Age tracks that a camera did not detect, and find those that are over.
+
+        One look, however late it comes, counts for half a lifetime at most: a stream that stood still for a minute says
+        nothing about that minute.
+
+        Args:
+            store: Tracks.
+            tracks: Shape (K,), rows, each once.
+            unseen_ns: Shape (K,), or one figure for all: time that each should have been seen and was not [ns].
+
+        Returns:
+            Shape (N,), all rows of the store: those that live on; None if all do.
+        """
+        limit = store.limit_ns.take(tracks)
+        if isinstance(unseen_ns, np.ndarray) or 2 * unseen_ns > self._tentative_ns:
+            unseen_ns = np.minimum(unseen_ns, (limit + 1) // 2)
+        total = store.unseen_ns.take(tracks) + unseen_ns
+        store.unseen_ns[tracks] = total
+        over = total >= limit
+        if not np.count_nonzero(over):
+            return None
+        alive = np.ones(len(store), dtype=np.bool_)
+        alive[tracks[over]] = False
+        return alive
+
+    def within_memory(self, store: TrackStore) -> BoolArray | None:
+        """Find the tracks to keep so that at most `max_tracks` are left: those seen latest, of these the oldest.
+
+        Returns:
+            Shape (N,); None if all may stay.
+        """
+        excess = len(store) - self._max_tracks
+        if excess <= 0:
+            return None
+        kept = np.ones(len(store), dtype=np.bool_)
+        kept[np.lexsort((-store.ids, store.seen_ns))[:excess]] = False
+        return kept
 
 
 def vote(store: TrackStore, tracks: IntArray, scores: Array, class_ids: IntArray) -> None:
@@ -77,52 +150,6 @@ def know_classes(store: TrackStore, count: int) -> None:
     would have left.
     """
     alone = store.votes.shape[1] == 1
-    store.widen("votes", count)
+    store.know_classes(count)
     if alone and count > 1:
         store.votes[:, 0] = store.scores * (1.0 - VOTE_MEMORY**store.hits) / (1.0 - VOTE_MEMORY)
-
-
-def miss(
-    store: TrackStore, tracks: IntArray, unseen_ns: IntArray | int, parameters: LifeParameters
-) -> BoolArray | None:
-    """Age tracks that a camera did not detect, and find those that are over.
-
-    One look, however late it comes, counts for half a lifetime at most: a stream that stood still for a minute says
-    nothing about that minute.
-
-    Args:
-        store: Tracks.
-        tracks: Shape (K,), rows, each once.
-        unseen_ns: Shape (K,), or one figure for all: time that each should have been seen and was not [ns].
-        parameters: `lost_s`, `tentative_s`.
-
-    Returns:
-        Shape (N,), all rows of the store: those that live on; None if all do.
-    """
-    lost, tentative = round(parameters.lost_s * 1e9), round(min(parameters.tentative_s, parameters.lost_s) * 1e9)
-    limit = np.where(store.confirmed[tracks] > 0, lost, tentative)
-    total = store.unseen_ns[tracks] + np.minimum(unseen_ns, (limit + 1) // 2)
-    store.unseen_ns[tracks] = total
-    over = total >= limit
-    if not np.count_nonzero(over):
-        return None
-    alive = np.ones(len(store), dtype=np.bool_)
-    alive[tracks[over]] = False
-    return alive
-
-
-def within_memory(store: TrackStore, limit: int) -> BoolArray:
-    """Find the tracks to keep so that at most `limit` are left: those seen latest, of these the oldest.
-
-    Args:
-        store: Tracks.
-        limit: Number of tracks.
-
-    Returns:
-        Shape (N,).
-    """
-    kept = np.ones(len(store), dtype=np.bool_)
-    excess = len(store) - limit
-    if excess > 0:
-        kept[np.lexsort((-store.ids, store.seen_ns))[:excess]] = False
-    return kept

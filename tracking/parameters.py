@@ -129,7 +129,8 @@ class TrackerParameters(LifeParameters):
 class ImageTrackerParameters(LifeParameters):
     """Figures of the image tracker, besides those of `LifeParameters`. Lengths are parts of the object's own size.
 
-    The size of a box is the root of its area.
+    The size of a box is the root of its area. In an image nothing says why a thing is not detected, so a track waits
+    longer for it than in `base`, where it waits only while the place is in plain view.
 
     Attributes:
         trust_first_look: Tracks of the very first look with detections count at once: nothing came before it by which
@@ -141,9 +142,11 @@ class ImageTrackerParameters(LifeParameters):
         initial_speed: Speed that something new may have, one standard deviation [sizes per s].
     """
 
+    lost_s: float = 2.0
+    distance_weight: float = 1.0
     gate_sizes: float = 0.7
     max_size_ratio: float = 2.5
-    box_noise: float = 0.05
-    velocity_walk: float = 1.0
+    box_noise: float = 0.1
+    velocity_walk: float = 0.2
     initial_speed: float = 1.0
     trust_first_look: bool = True

@@ -12,6 +12,9 @@ from geometry.types import Array, BoolArray, IntArray
 from .assignment import assign, unambiguous
 from .parameters import LifeParameters
 
+IGNORED, WEAK, STRONG = 0, 1, 2
+"""What a detection may do: nothing; continue a confirmed track; continue and start any track."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
@@ -29,55 +32,91 @@ class Pairs:
     costs: Callable[[IntArray], Array]
 
 
-def usable(scores: Array, parameters: LifeParameters) -> tuple[BoolArray, BoolArray]:
-    """Which detections count fully, and which only continue a confirmed track: two arrays of shape (M,)."""
-    high = scores >= parameters.high_score
-    low = (scores >= min(parameters.low_score, parameters.high_score)) & ~high
-    return high, low
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """Which detection continues which track.
+
+    Attributes:
+        track_of: Shape (M,): row of the track that each detection continues, or -1.
+        silent: Shape (L,): rows of the tracks that none continues, ascending.
+    """
+
+    track_of: IntArray
+    silent: IntArray
 
 
-def associate(pairs: Pairs, high: BoolArray, low: BoolArray, confirmed: IntArray, unmatched_cost: float) -> IntArray:
+def level(scores: Array, parameters: LifeParameters) -> IntArray:
+    """Shape (M,): what each detection may do, by its score (M,): `IGNORED`, `WEAK` or `STRONG`."""
+    low = min(parameters.low_score, parameters.high_score)
+    return np.add(scores >= parameters.high_score, scores >= low, dtype=np.int64)
+
+
+def nothing(detections: int, tracks: int) -> Matches:
+    """No pair at all."""
+    return Matches(np.full(detections, -1, dtype=np.int64), np.arange(tracks))
+
+
+def associate(pairs: Pairs, level: IntArray, confirmed: IntArray, unmatched_cost: float) -> Matches:
     """Decide which detection continues which track.
 
     A pair of which neither partner has another candidate is taken. Rounds decide about the others, each on what the
-    earlier ones left: high scores with confirmed and lost tracks; high scores with tentative tracks, so that a ghost
-    cannot take the detection of an object that is established; low scores with confirmed and lost tracks (the two
+    earlier ones left: strong detections with confirmed and lost tracks; strong ones with tentative tracks, so that a
+    ghost cannot take the detection of an object that is established; weak ones with confirmed and lost tracks (the two
     stages of ByteTrack, Zhang et al. 2022).
 
     Args:
         pairs: Within the gate.
-        high: Shape (M,): detections that count fully.
-        low: Shape (M,): detections that may continue a confirmed track.
-        confirmed: Shape (N,), 0 for tentative tracks.
+        level: Shape (M,): what each detection may do.
+        confirmed: Shape (N,), 0 for tentative tracks, else 1.
         unmatched_cost: A pair that costs more is not made.
 
     Returns:
-        Shape (M,): row of the track that each detection continues, or -1.
+        Pairs, each detection and each track at most once.
     """
-    track_of = np.full(len(high), -1, dtype=np.int64)
-    detections, tracks = pairs.detections, pairs.tracks
-    if not detections.size:
-        return track_of
-    usable_ = high[detections] | (low[detections] & (confirmed[tracks] > 0))
-    if np.count_nonzero(usable_) < len(usable_):
-        kept = usable_.nonzero()[0]
-        detections, tracks = detections[kept], tracks[kept]
-    else:
-        kept = None
-    alone = unambiguous(detections, tracks)
-    if np.count_nonzero(alone) == len(alone):
-        track_of[detections] = tracks
-        return track_of
-    track_of[detections[alone]] = tracks[alone]
+    i, j = pairs.detections, pairs.tracks
+    kept = None
+    allowed = level.take(i) + confirmed.take(j) >= STRONG
+    if np.count_nonzero(allowed) < len(allowed):
+        kept = allowed.nonzero()[0]
+        i, j = i[kept], j[kept]
+    track_of, detection_of = _one_to_one(i, j, len(level), len(confirmed))
+    free = detection_of < 0
+    # One entry for each pair on both sides: then no partner has two candidates.
+    if len(j) != len(free) - np.count_nonzero(free) or len(i) != np.count_nonzero(track_of >= 0):
+        track_of = _decide(pairs, kept, level, confirmed, unmatched_cost)
+        free = np.ones(len(confirmed), dtype=np.bool_)
+        free[track_of[track_of >= 0]] = False
+    return Matches(track_of, free.nonzero()[0])
+
+
+def _one_to_one(i: IntArray, j: IntArray, detections: int, tracks: int) -> tuple[IntArray, IntArray]:
+    """The last partner of each detection and of each track, -1 for none."""
+    track_of = np.full(detections, -1)
+    track_of[i] = j
+    detection_of = np.full(tracks, -1)
+    detection_of[j] = i
+    return track_of, detection_of
+
+
+def _decide(
+    pairs: Pairs, kept: IntArray | None, level: IntArray, confirmed: IntArray, unmatched_cost: float
+) -> IntArray:
+    """Shape (M,): tracks of the detections, where some have several candidates."""
+    kept = np.arange(len(pairs.detections)) if kept is None else kept
+    i, j = pairs.detections[kept], pairs.tracks[kept]
+    alone = unambiguous(i, j)
+    track_of = np.full(len(level), -1)
+    track_of[i[alone]] = j[alone]
     rest = (~alone).nonzero()[0]
-    detections, tracks = detections[rest], tracks[rest]
-    costs = pairs.costs(rest if kept is None else kept[rest])
-    established, sure = confirmed[tracks] > 0, high[detections]
+    i, j = i[rest], j[rest]
+    costs = pairs.costs(kept[rest])
+    strong, established = level[i] == STRONG, confirmed[j] > 0
     free = np.ones(len(confirmed), dtype=np.bool_)
-    for round_ in (sure & established, sure & ~established, ~sure & established):
-        k = (round_ & (track_of[detections] < 0) & free[tracks]).nonzero()[0]
+    rounds: tuple[BoolArray, ...] = (strong & established, strong & ~established, ~strong & established)
+    for entitled in rounds:
+        k = (entitled & (track_of[i] < 0) & free[j]).nonzero()[0]
         if k.size:
-            k = k[assign(detections[k], tracks[k], costs[k], unmatched_cost)]
-            track_of[detections[k]] = tracks[k]
-            free[tracks[k]] = False
+            k = k[assign(i[k], j[k], costs[k], unmatched_cost)]
+            track_of[i[k]] = j[k]
+            free[j[k]] = False
     return track_of

@@ -14,8 +14,9 @@ from geometry.types import Array, BoolArray, IntArray
 NEVER_NS = -(2**62)
 """Stamp of what has not happened; far enough from the limits of int64 to subtract from."""
 
-# Rows of the block of whole numbers: they are copied and compacted in one go.
-_LIFE = ("ids", "born_ns", "seen_ns", "unseen_ns", "hits", "confirmed", "class_ids")
+# Rows of the block of whole numbers.
+_LIFE = ("ids", "born_ns", "seen_ns", "unseen_ns", "limit_ns", "hits", "confirmed", "class_ids")
+IDS, BORN, SEEN, UNSEEN, LIMIT, HITS, CONFIRMED, CLASS = range(len(_LIFE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,11 @@ class Column:
     """Shape of a quantity that only one kind of space keeps.
 
     Attributes:
-        before: Axes in front of that of the tracks.
-        after: Axes behind it.
+        after: Axes behind that of the tracks.
         kind: Type of number.
         fill: Value in the row of a new track.
     """
 
-    before: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
     kind: type = np.float64
     fill: float | int = 0
@@ -38,45 +37,58 @@ class Column:
 class TrackStore:
     """The used part of all arrays, as views that can be written to.
 
+    What all tracks have is in two blocks, whole and real numbers, so that tracks are dropped, added and copied in a
+    handful of operations. A space may put its state into the block of real numbers, or keep arrays of its own.
+
     Attributes:
-        life: Shape (7, N), the seven rows that follow, as one block.
+        life: Shape (8, N), int64, the eight rows that follow, as one block.
         ids: Shape (N,), ascending.
         born_ns: Shape (N,), first detection [ns].
         seen_ns: Shape (N,), latest detection [ns].
         unseen_ns: Shape (N,), time that it should have been seen and was not, since the latest detection [ns].
+        limit_ns: Shape (N,), how long that may be [ns].
         hits: Shape (N,), number of detections.
         confirmed: Shape (N,), 0 while the track is tentative, else 1.
         class_ids: Shape (N,), winner of the vote.
+        real: Shape (1 + rows, N): `scores`, then `state`, as one block.
         scores: Shape (N,), fading mean.
-        votes: Shape (N, classes), fading sums of scores.
+        state: Shape (rows, N), what the space keeps.
+        votes: Shape (N, classes), fading sums of scores; with one class nobody votes.
 
     Args:
-        columns: What else is kept, by name.
+        rows: Of `state`.
+        columns: Further arrays of the space, by name, tracks along their first axis.
         capacity: Tracks that fit without allocating.
     """
+
+    __slots__ = (
+        "_capacity", "_columns", "_count", "_kept", "_life", "_real", "_votes", "life", "real", "scores", "state",
+        "votes", *_LIFE,
+    )  # fmt: skip
 
     life: IntArray
     ids: IntArray
     born_ns: IntArray
     seen_ns: IntArray
     unseen_ns: IntArray
+    limit_ns: IntArray
     hits: IntArray
     confirmed: IntArray
     class_ids: IntArray
+    real: Array
     scores: Array
+    state: Array
     votes: Array
 
-    def __init__(self, columns: Mapping[str, Column], capacity: int = 64) -> None:
-        self._columns = {
-            "life": Column(before=(len(_LIFE),), kind=np.int64),
-            "scores": Column(),
-            "votes": Column(after=(1,)),
-            **columns,
-        }
-        self._memory: dict[str, npt.NDArray[Any]] = {}
+    def __init__(self, rows: int, columns: Mapping[str, Column], capacity: int = 64) -> None:
         self._capacity = capacity
-        for name, column in self._columns.items():
-            self._memory[name] = np.full((*column.before, capacity, *column.after), column.fill, column.kind)
+        self._life = np.zeros((len(_LIFE), capacity), dtype=np.int64)
+        self._real = np.zeros((1 + rows, capacity))
+        self._votes = np.zeros((capacity, 1))
+        self._columns = dict(columns)
+        self._kept: dict[str, npt.NDArray[Any]] = {
+            name: np.full((capacity, *column.after), column.fill, column.kind) for name, column in columns.items()
+        }
         self._show(0)
 
     def __len__(self) -> int:
@@ -88,19 +100,19 @@ class TrackStore:
         return self._capacity
 
     def column(self, name: str) -> Any:
-        """The used part of a quantity that the space keeps; its shape is that of its `Column`."""
-        column = self._columns[name]
-        return self._memory[name][(slice(None),) * len(column.before) + (slice(self._count),)]
+        """Shape (N, ...): the used part of an array of the space."""
+        return self._kept[name][: self._count]
 
     def append(self, count: int) -> slice:
-        """Add tracks at the end, all quantities at their fill value, and return where."""
+        """Add tracks at the end, all quantities 0, or their fill value, and return where."""
         first, needed = self._count, self._count + count
         if needed > self._capacity:
-            self._capacity = max(needed, 2 * self._capacity)
-            for name in self._columns:
-                self._reallocate(name, self._columns[name])
-        for name, column in self._columns.items():
-            self._memory[name][(slice(None),) * len(column.before) + (slice(first, needed),)] = column.fill
+            self._grow(max(needed, 2 * self._capacity))
+        self._life[:, first:needed] = 0
+        self._real[:, first:needed] = 0.0
+        self._votes[first:needed] = 0.0
+        for name, array in self._kept.items():
+            array[first:needed] = self._columns[name].fill
         self._show(needed)
         return slice(first, needed)
 
@@ -108,31 +120,47 @@ class TrackStore:
         """Drop the other tracks; the order stays."""
         kept = rows.nonzero()[0]
         count = len(kept)
-        for name, column in self._columns.items():
-            axis = len(column.before)
-            memory = self._memory[name]
-            memory[(slice(None),) * axis + (slice(count),)] = memory.take(kept, axis)
+        self._life[:, :count] = self._life.take(kept, 1)
+        self._real[:, :count] = self._real.take(kept, 1)
+        if self._votes.shape[1] > 1:
+            self._votes[:count] = self._votes.take(kept, 0)
+        for array in self._kept.values():
+            array[:count] = array.take(kept, 0)
         self._show(count)
+
+    def know_classes(self, count: int) -> None:
+        """Make room for votes on so many classes."""
+        if count > self._votes.shape[1]:
+            self._votes = _larger(self._votes, (self._capacity, count), 0)
+            self._show(self._count)
 
     def widen(self, name: str, size: int) -> None:
         """Make the first axis behind that of the tracks at least `size` long."""
-        column = self._columns[name]
-        if size > column.after[0]:
-            column = Column(column.before, (size, *column.after[1:]), column.kind, column.fill)
-            self._columns[name] = column
-            self._reallocate(name, column)
-            self._show(self._count)
+        array, fill = self._kept[name], self._columns[name].fill
+        if size > array.shape[1]:
+            self._kept[name] = _larger(array, (len(array), size, *array.shape[2:]), fill)
 
-    def _reallocate(self, name: str, column: Column) -> None:
-        """Copy an array into a larger one."""
-        old = self._memory[name]
-        new: npt.NDArray[Any] = np.full((*column.before, self._capacity, *column.after), column.fill, column.kind)
-        new[tuple(slice(size) for size in old.shape)] = old
-        self._memory[name] = new
+    def _grow(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._life = _larger(self._life, (len(self._life), capacity), 0)
+        self._real = _larger(self._real, (len(self._real), capacity), 0)
+        self._votes = _larger(self._votes, (capacity, self._votes.shape[1]), 0)
+        for name, array in self._kept.items():
+            self._kept[name] = _larger(array, (capacity, *array.shape[1:]), self._columns[name].fill)
 
     def _show(self, count: int) -> None:
         self._count = count
-        self.life = life = self._memory["life"][:, :count]
-        self.ids, self.born_ns, self.seen_ns, self.unseen_ns, self.hits, self.confirmed, self.class_ids = life
-        self.scores = self._memory["scores"][:count]
-        self.votes = self._memory["votes"][:count]
+        self.life = life = self._life[:, :count]
+        (
+            self.ids, self.born_ns, self.seen_ns, self.unseen_ns, self.limit_ns, self.hits, self.confirmed,
+            self.class_ids,
+        ) = life  # fmt: skip
+        self.real = real = self._real[:, :count]
+        self.scores, self.state = real[0], real[1:]
+        self.votes = self._votes[:count]
+
+
+def _larger(old: npt.NDArray[Any], shape: tuple[int, ...], fill: float) -> npt.NDArray[Any]:
+    new: npt.NDArray[Any] = np.full(shape, fill, old.dtype)
+    new[tuple(slice(size) for size in old.shape)] = old
+    return new

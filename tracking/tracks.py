@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,28 @@ import numpy.typing as npt
 from deploy.errors import BadInput
 from geometry.types import Array, BoolArray, IntArray
 
+from .store import BORN, CLASS, CONFIRMED, IDS, SEEN
+
 _NOBODY = np.empty(0, dtype=np.int64)
 _NOBODY.flags.writeable = False
 
 _Number = TypeVar("_Number", bound=np.generic)
+_Value = TypeVar("_Value")
+
+
+class _once(Generic[_Value]):  # noqa: N801 - used as a decorator
+    """`functools.cached_property`, without the lock that costs more than most of what is computed here."""
+
+    def __init__(self, function: Callable[[Any], _Value]) -> None:
+        self._function = function
+        self._name = function.__name__
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: Any, _owner: Any = None) -> _Value:
+        if instance is None:
+            return self  # type: ignore[return-value]
+        value = instance.__dict__[self._name] = self._function(instance)
+        return value
 
 
 class TrackState(IntEnum):
@@ -45,14 +63,14 @@ class Motion(Protocol):
         """Shape (N, 2 D, 2 D), of position and velocity in this order."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Snapshot:
     """A copy of all live tracks, which the tracker changes no more.
 
     Attributes:
         stamp_ns: To what instant the motion is predicted [ns].
         lost_ns: A confirmed track that was last seen before this is lost [ns].
-        life: Shape (7, N): `TrackStore.life`.
+        life: Shape (8, N): `TrackStore.life`.
         scores: Shape (N,).
         motion: Of N tracks.
         class_names: Names of the classes.
@@ -104,16 +122,16 @@ class Tracks:
         """Names of the classes."""
         return self._snapshot.class_names
 
-    @cached_property
+    @_once
     def all(self) -> Tracks:
         """Every live track, also tentative and lost ones, in the order of the ids."""
         return Tracks(self._snapshot, None, self.detection_ids)
 
-    @cached_property
+    @_once
     def ids(self) -> IntArray:
         """Shape (N,): unique, never used again before a reset; a detection without a confirmed track has -1."""
-        ids, confirmed = self._snapshot.life[0], self._snapshot.life[5]
-        return self._cut(np.where(confirmed > 0, ids, -1) if self._of_update else ids, -1)
+        ids, confirmed = self._snapshot.life[IDS], self._snapshot.life[CONFIRMED]
+        return self._cut(np.where(confirmed, ids, -1) if self._of_update else ids, -1)
 
     @property
     def detection_ids(self) -> IntArray:
@@ -122,29 +140,29 @@ class Tracks:
             return self.ids
         return _NOBODY if self._detection_ids is None else self._detection_ids
 
-    @cached_property
+    @_once
     def state(self) -> npt.NDArray[np.uint8]:
         """Shape (N,), values of `TrackState`."""
         life = self._snapshot.life
-        lost = (life[2] < self._snapshot.lost_ns) + np.uint8(TrackState.CONFIRMED)
-        return self._cut(np.where(life[5] > 0, lost, 0).astype(np.uint8), TrackState.NONE)
+        lost = (life[SEEN] < self._snapshot.lost_ns) + np.uint8(TrackState.CONFIRMED)
+        return self._cut(np.where(life[CONFIRMED] > 0, lost, 0).astype(np.uint8), TrackState.NONE)
 
-    @cached_property
+    @_once
     def position(self) -> Array:
         """Shape (N, D) [px or m]."""
         return self._cut(self._snapshot.motion.position(), np.nan)
 
-    @cached_property
+    @_once
     def velocity(self) -> Array:
         """Shape (N, D) [px/s or m/s]."""
         return self._cut(self._snapshot.motion.velocity(), np.nan)
 
-    @cached_property
+    @_once
     def covariance(self) -> Array:
         """Shape (N, 2 D, 2 D), of position and velocity in this order."""
         return self._cut(self._snapshot.motion.covariance(), np.nan)
 
-    @cached_property
+    @_once
     def boxes(self) -> Array:
         """Shape (N, 4): x1, y1, x2, y2 of the filtered boxes [px].
 
@@ -156,25 +174,25 @@ class Tracks:
         half = 0.5 * self.position[:, 2:]
         return _read_only(np.hstack((self.position[:, :2] - half, self.position[:, :2] + half)))
 
-    @cached_property
+    @_once
     def class_ids(self) -> npt.NDArray[np.int32]:
         """Shape (N,): index into `class_names`, by the vote of the detections so far; -1 without a track."""
-        return self._cut(self._snapshot.life[6].astype(np.int32), -1)
+        return self._cut(self._snapshot.life[CLASS].astype(np.int32), -1)
 
-    @cached_property
+    @_once
     def scores(self) -> npt.NDArray[np.float32]:
         """Shape (N,): fading mean of the scores of the track's detections; 0 without a track."""
         return self._cut(self._snapshot.scores.astype(np.float32), 0.0)
 
-    @cached_property
+    @_once
     def last_seen_ns(self) -> IntArray:
         """Shape (N,): capture time of the latest detection; -1 without a track [ns]."""
-        return self._cut(self._snapshot.life[2], -1)
+        return self._cut(self._snapshot.life[SEEN], -1)
 
-    @cached_property
+    @_once
     def age_s(self) -> Array:
         """Shape (N,): time since the first detection; NaN without a track [s]."""
-        return self._cut((self.stamp_ns - self._snapshot.life[1]) * 1e-9, np.nan)
+        return self._cut((self.stamp_ns - self._snapshot.life[BORN]) * 1e-9, np.nan)
 
     def select(self, rows: BoolArray | IntArray) -> Tracks:
         """Keep some rows: a mask, or numbers of rows in the order that is wanted."""
