@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.end_to_end.conftest import Eyehand
+from tests.perception.red_masks import write_red_masks
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,14 @@ def test_it_does_the_task_and_replays(
     assert again.code == 0, again.err
     assert again.json["identical"] is True
     assert again.json["replay_hash"] == done.json["replay_hash"]
+
+
+def test_a_segmentation_model_does_it_too_and_replays(eyehand: Eyehand, tmp_path: Path) -> None:
+    """Masks are in no recorded byte: a replay finds them again, since it runs the detector again."""
+    folder, model = tmp_path / "run", write_red_masks(tmp_path / "red.onnx")
+    done = eyehand("run", "--seed", 3, "--json", "--out", folder, "--set", f"detector.model={model}")
+    assert done.code == 0, done.err
+    assert done.json["successes"] == 1
+    again = eyehand("replay", folder, "--json")
+    assert again.code == 0, again.err
+    assert again.json["identical"] is True
