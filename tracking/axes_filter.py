@@ -10,6 +10,8 @@ State: one block of shape (11, N): position (4), velocity (4), covariances in si
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from geometry.types import Array, IntArray
@@ -17,6 +19,9 @@ from geometry.types import Array, IntArray
 ROWS = 11
 POSITION, VELOCITY, COVARIANCE = slice(0, 4), slice(4, 8), slice(8, 11)
 MOTION, GAINED = slice(0, 8), slice(8, 10)
+PP, PV, VV = 8, 9, 10
+# Smallest width and height that a prediction may come to [px].
+SMALLEST_PX = 1.0
 # Of two ways to see that part of a block: by kind and axis.
 _KINDS = (2, 4, -1)
 
@@ -26,43 +31,52 @@ class AxesFilter:
 
     Args:
         walk: How far a velocity wanders in a second, one standard deviation [sizes per s per sqrt(s)].
-        noise: Standard deviation of a measurement [sizes].
+        noise: Standard deviation of a certain detection's measurement [sizes].
         initial_speed: Of something new, one standard deviation [sizes per s].
+        settle_s: Time constant with which a velocity that nobody measures decays [s].
     """
 
-    def __init__(self, walk: float, noise: float, initial_speed: float) -> None:
+    def __init__(self, walk: float, noise: float, initial_speed: float, settle_s: float) -> None:
         self._walk = walk**2
         self._noise = noise**2
         self._first = np.array([[noise**2], [0.0], [initial_speed**2]])
-        self._step_s = -1.0
-        self._step: tuple[Array, Array] = (np.eye(3), np.zeros((3, 1)))
+        self._settle_s = settle_s
+        self._dt_s = -1.0
+        self._set_step(0.0)
+
+    def _set_step(self, dt_s: float) -> None:
+        """A step of a new length: the transition of the state, the noise that it adds, and the decay of velocities."""
+        t = self._dt_s = dt_s
+        transition, added, keep = np.eye(ROWS), np.zeros((ROWS, 1)), np.ones((ROWS, 1))
+        transition[POSITION, VELOCITY] = t * np.eye(4)
+        transition[COVARIANCE, COVARIANCE] = [[1.0, 2.0 * t, t * t], [0.0, 1.0, t], [0.0, 0.0, 1.0]]
+        added[COVARIANCE, 0] = self._walk * t * np.array([t * t / 3.0, t / 2.0, 1.0])
+        decay = math.exp(-t / self._settle_s)
+        keep[VELOCITY] = keep[PV] = decay
+        keep[VV] = decay * decay
+        self._transition, self._added, self._keep = transition, added, keep
 
     def start(self, block: Array, measured: Array) -> None:
         """New boxes: at rest at what was measured (4, K), with the doubt of both."""
         block[POSITION] = measured
+        block[VELOCITY] = 0.0
         block[COVARIANCE] = self._first
 
-    def predict(self, block: Array, dt_s: float) -> None:
-        """Move boxes forward in time: constant velocity, disturbed by white acceleration."""
-        if dt_s != self._step_s:
-            t = self._step_s = dt_s
-            grown = self._walk * t
-            self._step = (
-                np.array([[1.0, 2.0 * t, t * t], [0.0, 1.0, t], [0.0, 0.0, 1.0]]),
-                np.array([[grown * t * t / 3.0], [grown * t / 2.0], [grown]]),
-            )
-        transition, added = self._step
-        block[POSITION] += dt_s * block[VELOCITY]
-        covariance = block[COVARIANCE]
-        np.add(transition @ covariance, added, covariance)
+    def predict(self, block: Array, dt_s: float, settling: IntArray) -> None:
+        """Move boxes forward in time: constant velocity, disturbed by white acceleration.
 
-    def settle(self, block: Array, boxes: IntArray, keep: Array) -> None:
-        """Let velocities decay: those of `boxes` are multiplied by `keep` (K,), their covariances accordingly."""
-        part = block.take(boxes, 1)
-        part[VELOCITY] *= keep
-        part[9] *= keep
-        part[10] *= keep * keep
-        block[:, boxes] = part
+        Args:
+            block: Shape (11, N).
+            dt_s: Length of the step, > 0 [s].
+            settling: Shape (K,): boxes whose velocity has long not been measured: it decays.
+        """
+        if dt_s != self._dt_s:
+            self._set_step(dt_s)
+        if len(settling):
+            block[:, settling] = block.take(settling, 1) * self._keep
+        np.add(self._transition @ block, self._added, block)
+        sides = block[2:4]
+        np.maximum(sides, SMALLEST_PX, sides)
 
     def correct(self, block: Array, boxes: IntArray, measured: Array, doubt: Array) -> None:
         """Weigh predictions against measurements.
@@ -71,17 +85,14 @@ class AxesFilter:
             block: Shape (11, N).
             boxes: Shape (K,), which of them were measured.
             measured: Shape (4, K).
-            doubt: Shape (K,): factor of the measurement's standard deviation [1].
+            doubt: Shape (K,): factor of the measurement's variance [1].
         """
         part = block.take(boxes, 1)
         gained = part[GAINED]
-        doubt = doubt * doubt
-        doubt *= self._noise
-        doubt += part[8]
-        gain = gained / doubt
+        gain = gained / (self._noise * doubt + part[PP])
         motion = part[MOTION].reshape(_KINDS)
         motion += gain[:, None] * (measured - part[POSITION])
-        part[10] -= gain[1] * part[9]
+        part[VV] -= gain[1] * part[PV]
         gained -= gain[0] * gained
         block[:, boxes] = part
 

@@ -160,10 +160,10 @@ class TrackerCore(Generic[AnyLook]):
     def _drop(self, alive: BoolArray, track_of: IntArray) -> IntArray:
         """Keep the tracks `alive`, and renumber those of the detections."""
         self.store.keep(alive)
+        if not track_of.size:
+            return track_of
         renumbered = alive.cumsum() - 1
-        renumbered[~alive] = -1
-        # Row -1 of an array is its last: one more entry says that no track stays no track.
-        return np.append(renumbered, -1)[track_of]
+        return np.where((track_of >= 0) & alive.take(track_of), renumbered.take(track_of), -1)
 
     def _begin(self, look: AnyLook, track_of: IntArray, rows: IntArray) -> IntArray:
         """Start tracks for detections `rows`, highest score first, but for second boxes on the same thing.

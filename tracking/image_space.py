@@ -24,8 +24,6 @@ from .store import Column, TrackStore
 UNMATCHED_COST = 0.5
 
 _CENTRE = np.array([[0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [-1, 0, 1, 0], [0, -1, 0, 1]])
-# Smallest width and height that a prediction may come to [px].
-_SMALLEST_PX = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -74,7 +72,9 @@ class ImageSpace:
 
     def __init__(self, parameters: ImageTrackerParameters, classes: ClassTable) -> None:
         self._classes = classes
-        self._filter = AxesFilter(parameters.velocity_walk, parameters.box_noise, parameters.initial_speed)
+        self._filter = AxesFilter(
+            parameters.velocity_walk, parameters.box_noise, parameters.initial_speed, parameters.settle_s
+        )
         self._lifecycle = Lifecycle(parameters)
         self._parameters = parameters
         self._reach = 0.5 * parameters.gate_sizes
@@ -85,13 +85,8 @@ class ImageSpace:
         self._predict(store.state, store, from_ns, to_ns)
 
     def _predict(self, block: Array, store: TrackStore, from_ns: int, to_ns: int) -> None:
-        self._filter.predict(block, (to_ns - from_ns) * 1e-9)
-        sides = block[2:4]
-        np.maximum(sides, _SMALLEST_PX, sides)
-        settling = (store.seen_ns < to_ns - self._coast_ns).nonzero()[0]
-        if len(settling):
-            past_ns = np.minimum(to_ns - self._coast_ns - store.seen_ns[settling], to_ns - from_ns)
-            self._filter.settle(block, settling, np.exp(-1e-9 / self._parameters.settle_s * past_ns))
+        settling = (store.seen_ns < from_ns - self._coast_ns).nonzero()[0]
+        self._filter.predict(block, (to_ns - from_ns) * 1e-9, settling)
 
     def pairs(self, look: ImageLook, store: TrackStore) -> Pairs:
         """Pairs whose boxes, as (u, v, w, h), are within `gate_sizes` of their mean size; less if classes differ."""
@@ -123,7 +118,7 @@ class ImageSpace:
 
     def correct(self, look: ImageLook, store: TrackStore, rows: IntArray, tracks: IntArray) -> None:
         """Weigh the tracks' states against detections `rows`; those of a low score are less exact."""
-        self._filter.correct(store.state, tracks, look.measured.take(rows, 1), 2.0 - look.scores.take(rows))
+        self._filter.correct(store.state, tracks, look.measured.take(rows, 1), 3.0 - 2.0 * look.scores.take(rows))
 
     def start(self, look: ImageLook, store: TrackStore, rows: IntArray, new: slice) -> None:
         """Fill the states of new tracks."""

@@ -148,9 +148,10 @@ def _read(detections: Any) -> tuple[Array, Array, IntArray, tuple[str, ...]]:
         raise BadInput(
             f"xyxy of {count} boxes, confidence {scores.shape}, class_id {classes.shape}: expected ({count},) each"
         )
-    highest = int(classes.max()) if count else 0
-    if highest >= MAX_NAMES or (count and classes.min() < 0):
-        raise BadInput(f"class_id {classes.min()}..{highest}: expected 0..{MAX_NAMES - 1}")
+    # As unsigned numbers, negative ones are the largest: one comparison finds both mistakes.
+    highest = count and int(classes.view(np.uint64).max())
+    if highest >= MAX_NAMES:
+        raise BadInput(f"class_id {classes.min()}..{classes.max()}: expected 0..{MAX_NAMES - 1}")
     names = _UNNAMED.get(highest)
     if names is None:
         names = _UNNAMED[highest] = tuple(str(number) for number in range(highest + 1))

@@ -7,7 +7,7 @@ import numpy as np
 from geometry.types import Array, BoolArray, IntArray
 
 from .parameters import LifeParameters
-from .store import SEEN, UNSEEN, TrackStore
+from .store import BORN, HITS, LIMIT, LIVES, SEEN, UNSEEN, TrackStore
 
 SCORE_MEMORY = 0.8
 VOTE_MEMORY = 0.9
@@ -28,12 +28,15 @@ class Lifecycle:
         self._lost_ns = round(parameters.lost_s * 1e9)
         self._tentative_ns = min(round(parameters.tentative_s * 1e9), self._lost_ns)
         self._max_tracks = parameters.max_tracks
+        self._new = np.zeros((LIVES, 1), dtype=np.int64)
+        self._new[HITS], self._new[LIMIT] = 1, self._tentative_ns
 
     def begin(
         self, store: TrackStore, new: slice, first_id: int, stamp_ns: int, scores: Array, class_ids: IntArray
     ) -> None:
         """Fill the lives of new tracks, which their first detections (K,) started."""
-        store.life[:, new] = [[0], [stamp_ns], [stamp_ns], [0], [self._tentative_ns], [1], [0], [0]]
+        self._new[BORN : SEEN + 1] = stamp_ns
+        store.life[:, new] = self._new
         store.ids[new] = np.arange(first_id, first_id + len(scores))
         store.class_ids[new] = class_ids
         store.scores[new] = scores

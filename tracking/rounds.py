@@ -47,8 +47,8 @@ class Matches:
 
 def level(scores: Array, parameters: LifeParameters) -> IntArray:
     """Shape (M,): what each detection may do, by its score (M,): `IGNORED`, `WEAK` or `STRONG`."""
-    low = min(parameters.low_score, parameters.high_score)
-    return np.add(scores >= parameters.high_score, scores >= low, dtype=np.int64)
+    high, low = parameters.high_score, parameters.low_score
+    return np.add(scores >= high, scores >= (low if low < high else high), dtype=np.int64)
 
 
 def nothing(detections: int, tracks: int) -> Matches:

@@ -17,6 +17,7 @@ NEVER_NS = -(2**62)
 # Rows of the block of whole numbers.
 _LIFE = ("ids", "born_ns", "seen_ns", "unseen_ns", "limit_ns", "hits", "confirmed", "class_ids")
 IDS, BORN, SEEN, UNSEEN, LIMIT, HITS, CONFIRMED, CLASS = range(len(_LIFE))
+LIVES = len(_LIFE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,12 @@ class TrackStore:
         return self._kept[name][: self._count]
 
     def append(self, count: int) -> slice:
-        """Add tracks at the end, all quantities 0, or their fill value, and return where."""
+        """Add tracks at the end and return where; `life`, `scores` and `state` are whatever they were before."""
         first, needed = self._count, self._count + count
         if needed > self._capacity:
             self._grow(max(needed, 2 * self._capacity))
-        self._life[:, first:needed] = 0
-        self._real[:, first:needed] = 0.0
-        self._votes[first:needed] = 0.0
+        if self._votes.shape[1] > 1:
+            self._votes[first:needed] = 0.0
         for name, array in self._kept.items():
             array[first:needed] = self._columns[name].fill
         self._show(needed)
