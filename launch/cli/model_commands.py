@@ -22,7 +22,7 @@ def add_model_commands(commands: Any, epilog: str) -> None:
     _quantize(commands.add_parser("quantize", help="make INT8 and FP16 artifacts of a model", epilog=epilog))
     _build(commands.add_parser("build", help="build a TensorRT engine on the machine that runs it", epilog=epilog))
     _bench(commands.add_parser("bench", help="latency of a model on each engine of this machine", epilog=epilog))
-    _eval(commands.add_parser("eval", help="measure how good a model is", epilog=epilog), epilog)
+    _eval(commands.add_parser("eval", help="measure how good a model or its tracks are", epilog=epilog), epilog)
     _render(commands.add_parser("render", help="render a labelled set from the simulated cell", epilog=epilog))
 
 
@@ -121,6 +121,22 @@ def _eval(parser: argparse.ArgumentParser, epilog: str) -> None:
     detector.add_argument("--threads", type=at_least(1), default=1, metavar="N", help="inside one operator (1)")
     detector.add_argument("--pictures", metavar="DIR", help="write precision-recall curves and confusion as PNG")
     detector.add_argument("--json", action="store_true", help=JSON)
+    tracking = models.add_parser(
+        "tracking",
+        help="HOTA, MOTA and IDF1 of tracks",
+        description="Score tracks against ground truth, both rows frame,id,left,top,width,height,conf,x,y,z of the "
+        "MOTChallenge; truth with classes is treated as MOT16 and MOT17 treat it. Ratios are in percent, also in JSON.",
+        epilog=epilog,
+    )
+    tracking.add_argument("--truth", required=True, metavar="FILE", help="ground truth")
+    tracking.add_argument("--tracks", required=True, metavar="FILE", help="what is judged")
+    what = tracking.add_mutually_exclusive_group()
+    what.add_argument("--iou", type=float, default=0.5, metavar="X", help="compare boxes: overlap of a match (0.5)")
+    what.add_argument(
+        "--distance", type=float, metavar="METRES",
+        help="compare places x,y,z: distance of a match [m]; similarity is 1 - d / (2 METRES)",
+    )  # fmt: skip
+    tracking.add_argument("--json", action="store_true", help=JSON)
 
 
 def _render(parser: argparse.ArgumentParser) -> None:
