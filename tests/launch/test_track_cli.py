@@ -453,6 +453,13 @@ def test_one_source_of_motion_only(shaken: Walk, pictures: Path, tmp_path: Path)
     assert ended.value.code == 2
 
 
+def test_motion_for_no_detections(shaken: Walk, pictures: Path, tmp_path: Path) -> None:
+    arguments = ("--detections", written(tmp_path, ""), "--out", tmp_path / "tracks.txt")
+    for motion in (("--images", pictures), ("--camera-motion", shaken.motion_file())):
+        assert track(*arguments, *motion) == 0
+        assert (tmp_path / "tracks.txt").read_text() == ""
+
+
 def test_two_runs_give_the_same_bytes(shaken: Walk, pictures: Path, tmp_path: Path) -> None:
     outs = [tmp_path / "a.txt", tmp_path / "b.txt"]
     for out in outs:
