@@ -15,6 +15,7 @@ from perception.detector import Detector, NetworkDetector
 from perception.frame import Frame
 from perception.letterbox import Letterbox
 from perception.localize import FrameId, Localized, LocalizeParameters
+from perception.masks import Masks
 from perception.source import Source, SourceStalled
 from perception.visibility import Sight, Visibility
 
@@ -26,6 +27,7 @@ __all__ = [
     "Letterbox",
     "LocalizeParameters",
     "Localized",
+    "Masks",
     "NetworkDetector",
     "Sight",
     "Source",
