@@ -95,18 +95,24 @@ def assign(rows: IntArray, columns: IntArray, costs: Array, unmatched_cost: floa
     rest = np.flatnonzero(~chosen)
     if not rest.size:
         return chosen
-    row_names, i = np.unique(rows[rest], return_inverse=True)
-    column_names, j = np.unique(columns[rest], return_inverse=True)
+    (i, height), (j, width) = _compact(rows[rest]), _compact(columns[rest])
     if np.isfinite(unmatched_cost):
         forbidden, values = unmatched_cost, np.minimum(costs[rest], unmatched_cost)
     else:
         # Dearer than any set of allowed pairs could be, so that one more pair always pays.
         values = costs[rest]
-        forbidden = float(values.max()) + (float(np.ptp(values)) + 1.0) * (min(len(row_names), len(column_names)) + 1)
-    matrix = np.full((len(row_names), len(column_names)), forbidden)
+        forbidden = float(values.max()) + (float(np.ptp(values)) + 1.0) * (min(height, width) + 1)
+    matrix = np.full((height, width), forbidden)
     pair = np.full(matrix.shape, -1)
     matrix[i, j] = values
     pair[i, j] = rest
     taken = pair[linear_sum_assignment(matrix)]
     chosen[taken[taken >= 0]] = True
     return chosen
+
+
+def _compact(numbers: IntArray) -> tuple[IntArray, int]:
+    """The same numbers (K,), >= 0, without gaps, in the same order; and how many different ones there are."""
+    present = np.bincount(numbers) > 0
+    dense = present.cumsum()
+    return dense[numbers] - 1, int(dense[-1])

@@ -74,9 +74,9 @@ class AxesFilter:
             self._set_step(dt_s)
         if len(settling):
             block[:, settling] = block.take(settling, 1) * self._keep
-        np.add(self._transition @ block, self._added, block)
+        np.add(self._transition @ block, self._added, out=block)
         sides = block[2:4]
-        np.maximum(sides, SMALLEST_PX, sides)
+        np.maximum(sides, SMALLEST_PX, out=sides)
 
     def correct(self, block: Array, boxes: IntArray, measured: Array, doubt: Array) -> None:
         """Weigh predictions against measurements.

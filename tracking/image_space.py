@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from geometry.types import Array, BoolArray, IntArray
 
@@ -15,6 +14,7 @@ from .assignment import association_cost
 from .axes_filter import POSITION, ROWS, VELOCITY, AxesFilter, AxesMotion
 from .classes import ClassTable
 from .engine import Look
+from .gating import near_pairs
 from .lifecycle import Lifecycle
 from .parameters import ImageTrackerParameters
 from .rounds import Matches, Pairs
@@ -92,19 +92,17 @@ class ImageSpace:
         """Pairs whose boxes, as (u, v, w, h), are within `gate_sizes` of their mean size; less if classes differ."""
         position = store.state[POSITION]
         sizes = np.sqrt(position[2] * position[3])
-        distance = cdist(look.measured.T, position.T)
-        near = distance <= np.add.outer(self._reach * look.sizes, self._reach * sizes)
-        i, j = near.nonzero()
+        i, j, distance = near_pairs(look.measured, self._reach * look.sizes, position, self._reach * sizes)
         compatibility = self._classes.matrix
         if len(compatibility) > 1:
             fit = compatibility[look.class_ids[i], store.class_ids[j]]
-            allowed = distance[i, j] <= fit * self._reach * (look.sizes[i] + sizes[j])
+            allowed = distance <= fit * self._reach * (look.sizes[i] + sizes[j])
             allowed &= fit > 0.0
-            i, j = i[allowed], j[allowed]
+            i, j, distance = i[allowed], j[allowed], distance[allowed]
 
         def costs(k: IntArray) -> Array:
             a, b = i[k], j[k]
-            relative = distance[a, b] / (0.5 * (look.sizes[a] + sizes[b]))
+            relative = distance[k] / (0.5 * (look.sizes[a] + sizes[b]))
             iou = overlap(look.measured[:, a], position[:, b])
             unlike = 1.0 - compatibility[look.class_ids[a], store.class_ids[b]]
             cost = association_cost(iou, relative, self._parameters.distance_weight)

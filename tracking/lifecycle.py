@@ -19,12 +19,13 @@ class Lifecycle:
     """The rules.
 
     Args:
-        parameters: `confirm_hits`, `confirm_s`, `tentative_s`, `lost_s`, `max_tracks`.
+        parameters: `confirm_hits`, `confirm_s`, `confirm_score`, `tentative_s`, `lost_s`, `max_tracks`.
     """
 
     def __init__(self, parameters: LifeParameters) -> None:
         self._confirm_hits = parameters.confirm_hits
         self._confirm_ns = round(parameters.confirm_s * 1e9)
+        self._confirm_score = parameters.confirm_score
         self._lost_ns = round(parameters.lost_s * 1e9)
         self._tentative_ns = min(round(parameters.tentative_s * 1e9), self._lost_ns)
         self._max_tracks = parameters.max_tracks
@@ -81,8 +82,11 @@ class Lifecycle:
             self._confirm(store, tracks[sure == 0])
 
     def _confirm(self, store: TrackStore, doubted: IntArray) -> None:
-        """Confirm those that have been seen often enough, for long enough."""
-        proven = store.hits.take(doubted) >= self._confirm_hits
+        """Confirm those that have been seen often enough, for long enough, with scores that are high enough."""
+        hits = store.hits.take(doubted)
+        proven = hits >= self._confirm_hits
+        if self._confirm_score > 0.0:
+            proven &= hits * store.scores.take(doubted) >= self._confirm_score
         proven &= store.seen_ns.take(doubted) - store.born_ns.take(doubted) >= self._confirm_ns
         if np.count_nonzero(proven):
             self.trust(store, doubted[proven])

@@ -24,6 +24,7 @@ class LifeParameters:
     Attributes:
         confirm_hits: Detections that a track needs before it counts, together with `confirm_s`.
         confirm_s: Time between its first and latest detection that it needs too [s].
+        confirm_score: Sum of its detections' scores that it needs too: with 1.5, two of 0.75 or three of 0.5.
         tentative_s: An unconfirmed track dies after this long without a detection [s].
         coast_s: How long constant velocity is believed without a measurement [s]. Beyond it the velocity decays, and a
             confirmed track that nobody saw for so long is `LOST`.
@@ -46,6 +47,7 @@ class LifeParameters:
 
     confirm_hits: int = 2
     confirm_s: float = 0.08
+    confirm_score: float = 0.0
     tentative_s: float = 0.3
     coast_s: float = 0.5
     lost_s: float = 1.0
@@ -142,6 +144,8 @@ class ImageTrackerParameters(LifeParameters):
         initial_speed: Speed that something new may have, one standard deviation [sizes per s].
     """
 
+    confirm_s: float = 0.03
+    confirm_score: float = 1.5
     lost_s: float = 2.0
     distance_weight: float = 1.0
     gate_sizes: float = 0.7
