@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 pytest.importorskip("mujoco", reason="the simulator's extra is not installed: pip install '.[sim]'")
+
+from launch.cli import main
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,40 @@ class Done:
 Eyehand = Callable[..., Done]
 
 
+@contextlib.contextmanager
+def caught(descriptor: int, redirect: Callable[[IO[str]], AbstractContextManager[object]]) -> Iterator[list[str]]:
+    """Catch what is written to a descriptor, by Python and by the libraries below it; it is there at the end."""
+    found: list[str] = []
+    before = os.dup(descriptor)
+    with tempfile.TemporaryFile("w+b") as file:
+        os.dup2(file.fileno(), descriptor)
+        try:
+            with open(descriptor, "w", encoding="utf-8", closefd=False) as stream, redirect(stream):
+                yield found
+        finally:
+            os.dup2(before, descriptor)
+            os.close(before)
+            file.seek(0)
+            found.append(file.read().decode())
+
+
 @pytest.fixture(scope="session")
 def eyehand() -> Eyehand:
+    """Run `eyehand` as its console script does, in the process of the tests: a fresh one takes seconds to start."""
+
+    def call(*arguments: object) -> Done:
+        with caught(1, contextlib.redirect_stdout) as out, caught(2, contextlib.redirect_stderr) as err:
+            try:
+                code = main([str(argument) for argument in arguments])
+            except SystemExit as end:  # argparse
+                code = int(end.code or 0)
+        return Done(code, out[0], err[0])
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def fresh_eyehand() -> Eyehand:
     """Run `eyehand` in a fresh process."""
 
     def call(*arguments: object, timeout: float = 300, env: dict[str, str] | None = None) -> Done:

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 
 import pytest
 
 from deploy.model_store import Model, ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from perception.detector import NetworkDetector
-from robot.sim.evaluate_detector import evaluate, main
+from perception.evaluation import collect
+from perception.evaluation.labelled import LabelledImage
+from robot.sim.detection_score import score
+from robot.sim.evaluate_detector import main
+from robot.sim.labelled_set import RenderedSet
 from robot.sim.layout import CLASS_NAMES
-from robot.sim.render import Renderer
 
 pytest.importorskip("onnxruntime")
 
@@ -27,6 +32,26 @@ def model(request: pytest.FixtureRequest) -> Model:
     return ModelStore().find(request.param)
 
 
+class Kept(list[LabelledImage]):
+    """A labelled set that is rendered once for all models."""
+
+    class_names = CLASS_NAMES
+
+
+Scenes = Callable[[str, str, int], Kept]
+
+
+@pytest.fixture(scope="module")
+def scenes(request: pytest.FixtureRequest) -> Scenes:
+    """Pictures by renderer, domain and number."""
+
+    @functools.cache
+    def rendered(name: str, domain: str, frames: int) -> Kept:
+        return Kept(RenderedSet(request.getfixturevalue(name), frames, 910_000, domain))
+
+    return rendered
+
+
 def test_folder_is_complete_and_small(model: Model) -> None:
     assert model.passport.sha256 == model.sha256
     assert model.passport.classes == CLASS_NAMES
@@ -39,18 +64,15 @@ def test_folder_is_complete_and_small(model: Model) -> None:
 
 
 @pytest.mark.parametrize(("name", "domain", "frames"), [("egl", "varied", 32), ("raycast", "task", 16)])
-def test_finds_the_objects_of_unseen_scenes(
-    request: pytest.FixtureRequest, model: Model, name: str, domain: str, frames: int
-) -> None:
-    renderer: Renderer = request.getfixturevalue(name)
+def test_finds_the_objects_of_unseen_scenes(scenes: Scenes, model: Model, name: str, domain: str, frames: int) -> None:
     detector = NetworkDetector(OnnxRuntimeBackend(model.onnx_path), confidence=0.001, iou=0.6)
-    score = evaluate(detector, renderer, frames=frames, seed=910_000, domain=domain)
-    assert score.objects > frames
+    found = score(collect(detector, scenes(name, domain, frames)))
+    assert found.objects > frames
     _, map50, map50_95, false_per_frame, center_p50_px = MODELS[model.path.name]
-    assert score.map50 > map50
-    assert score.map50_95 > map50_95
-    assert score.false_per_frame < false_per_frame
-    assert score.center_p50_px < center_p50_px
+    assert found.map50 > map50
+    assert found.map50_95 > map50_95
+    assert found.false_per_frame < false_per_frame
+    assert found.center_p50_px < center_p50_px
 
 
 def test_command_prints_figures(capsys: pytest.CaptureFixture[str]) -> None:
