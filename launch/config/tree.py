@@ -6,11 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from deploy.errors import BadInput
 from launch.config.budget import BudgetConfig
 from launch.config.profile import ProfileConfig
 from launch.config.rig import Positive, PositiveJoints6, RigConfig, Section, Vector3
 from launch.config.sentences import WrongAtKey
 from robot.kinematics.limits import UR10E_LIMITS
+from tracking import TrackerParameters
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class FallbackEngineConfig(Section):
@@ -53,11 +57,23 @@ class LocalizeConfig(Section):
 
 
 class TrackerConfig(Section):
-    """Base-frame tracker: the figures a user tunes."""
+    """Base-frame tracker: the figures a user tunes; all of them are in `tracking.TrackerParameters`."""
 
     confirm_hits: Annotated[int, Field(ge=1)] = 2
     lost_s: Positive = 1.0
-    high_score: Annotated[float, Field(ge=0, le=1)] = 0.5
+    gone_s: Positive = 0.2
+    high_score: Share = 0.5
+    low_score: Share = 0.1
+    class_compatibility: dict[str, dict[str, Share]] = Field(default_factory=dict)
+    other_class: Share = 0.5
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrackerConfig:
+        try:
+            TrackerParameters(**self.model_dump())
+        except BadInput as error:
+            raise WrongAtKey("class_compatibility", str(error)) from error
+        return self
 
 
 class PolicyConfig(Section):
