@@ -124,10 +124,10 @@ class TrackerCore(Generic[AnyLook]):
         track_of, silent = matches.track_of, matches.silent
         if len(silent) < known:
             rows = (track_of >= 0).nonzero()[0]
-            tracks = track_of.take(rows)
+            tracks = track_of[rows]
             space.correct(look, store, rows, tracks)
             late = self.now_ns is not None and look.stamp_ns < self.now_ns
-            self.lifecycle.see(store, tracks, look.stamp_ns, late, look.scores.take(rows), look.class_ids.take(rows))
+            self.lifecycle.see(store, tracks, look.stamp_ns, late, look.scores[rows], look.class_ids[rows])
         if len(silent):
             alive = self.lifecycle.miss(store, silent, space.unseen(look, store, silent))
             if alive is not None:
@@ -163,7 +163,7 @@ class TrackerCore(Generic[AnyLook]):
         if not track_of.size:
             return track_of
         renumbered = alive.cumsum() - 1
-        return np.where((track_of >= 0) & alive.take(track_of), renumbered.take(track_of), -1)
+        return np.where((track_of >= 0) & alive[track_of], renumbered[track_of], -1)
 
     def _begin(self, look: AnyLook, track_of: IntArray, rows: IntArray) -> IntArray:
         """Start tracks for detections `rows`, highest score first, but for second boxes on the same thing.
@@ -174,7 +174,7 @@ class TrackerCore(Generic[AnyLook]):
         if not len(rows):
             return track_of
         if len(rows) > 1:
-            rows = rows[np.argsort(-look.scores.take(rows), kind="stable")]
+            rows = rows[(-look.scores[rows]).argsort(kind="stable")]
         same = self._space.repeats(look, rows)
         if same is None:
             return self._start(look, track_of, rows)
@@ -189,7 +189,7 @@ class TrackerCore(Generic[AnyLook]):
         count = len(rows)
         if count:
             new = self.store.append(count)
-            scores, class_ids = look.scores.take(rows), look.class_ids.take(rows)
+            scores, class_ids = look.scores[rows], look.class_ids[rows]
             self.lifecycle.begin(self.store, new, self._next_id, look.stamp_ns, scores, class_ids)
             self._next_id += count
             self._space.start(look, self.store, rows, new)

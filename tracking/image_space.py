@@ -116,7 +116,7 @@ class ImageSpace:
 
     def correct(self, look: ImageLook, store: TrackStore, rows: IntArray, tracks: IntArray) -> None:
         """Weigh the tracks' states against detections `rows`; those of a low score are less exact."""
-        self._filter.correct(store.state, tracks, look.measured.take(rows, 1), 3.0 - 2.0 * look.scores.take(rows))
+        self._filter.correct(store.state, tracks, look.measured.take(rows, 1), 3.0 - 2.0 * look.scores[rows])
 
     def start(self, look: ImageLook, store: TrackStore, rows: IntArray, new: slice) -> None:
         """Fill the states of new tracks."""

@@ -72,22 +72,22 @@ class Lifecycle:
             store.unseen_ns[tracks] = 0
         else:
             store.life[SEEN : UNSEEN + 1, tracks] = [[stamp_ns], [0]]
-        before = store.scores.take(tracks)
+        before = store.scores[tracks]
         store.scores[tracks] = SCORE_MEMORY * before + (1.0 - SCORE_MEMORY) * scores
         if store.votes.shape[1] > 1:
             store.votes[tracks] *= VOTE_MEMORY
             vote(store, tracks, scores, class_ids)
-        sure = store.confirmed.take(tracks)
+        sure = store.confirmed[tracks]
         if np.count_nonzero(sure) < len(sure):
             self._confirm(store, tracks[sure == 0])
 
     def _confirm(self, store: TrackStore, doubted: IntArray) -> None:
         """Confirm those that have been seen often enough, for long enough, with scores that are high enough."""
-        hits = store.hits.take(doubted)
+        hits = store.hits[doubted]
         proven = hits >= self._confirm_hits
         if self._confirm_score > 0.0:
-            proven &= hits * store.scores.take(doubted) >= self._confirm_score
-        proven &= store.seen_ns.take(doubted) - store.born_ns.take(doubted) >= self._confirm_ns
+            proven &= hits * store.scores[doubted] >= self._confirm_score
+        proven &= store.seen_ns[doubted] - store.born_ns[doubted] >= self._confirm_ns
         if np.count_nonzero(proven):
             self.trust(store, doubted[proven])
 
@@ -105,10 +105,10 @@ class Lifecycle:
         Returns:
             Shape (N,), all rows of the store: those that live on; None if all do.
         """
-        limit = store.limit_ns.take(tracks)
+        limit = store.limit_ns[tracks]
         if isinstance(unseen_ns, np.ndarray) or 2 * unseen_ns > self._tentative_ns:
             unseen_ns = np.minimum(unseen_ns, (limit + 1) // 2)
-        total = store.unseen_ns.take(tracks) + unseen_ns
+        total = store.unseen_ns[tracks] + unseen_ns
         store.unseen_ns[tracks] = total
         over = total >= limit
         if not np.count_nonzero(over):

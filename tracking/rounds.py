@@ -16,7 +16,7 @@ IGNORED, WEAK, STRONG = 0, 1, 2
 """What a detection may do: nothing; continue a confirmed track; continue and start any track."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Pairs:
     """Pairs within the gate, ordered by detection, then track.
 
@@ -32,7 +32,7 @@ class Pairs:
     costs: Callable[[IntArray], Array]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Matches:
     """Which detection continues which track.
 
@@ -75,7 +75,7 @@ def associate(pairs: Pairs, level: IntArray, confirmed: IntArray, unmatched_cost
     """
     i, j = pairs.detections, pairs.tracks
     kept = None
-    allowed = level.take(i) + confirmed.take(j) >= STRONG
+    allowed = level[i] + confirmed[j] >= STRONG
     if np.count_nonzero(allowed) < len(allowed):
         kept = allowed.nonzero()[0]
         i, j = i[kept], j[kept]
@@ -91,9 +91,10 @@ def associate(pairs: Pairs, level: IntArray, confirmed: IntArray, unmatched_cost
 
 def _one_to_one(i: IntArray, j: IntArray, detections: int, tracks: int) -> tuple[IntArray, IntArray]:
     """The last partner of each detection and of each track, -1 for none."""
-    track_of = np.full(detections, -1)
+    track_of, detection_of = np.empty(detections, np.int64), np.empty(tracks, np.int64)
+    track_of.fill(-1)
+    detection_of.fill(-1)
     track_of[i] = j
-    detection_of = np.full(tracks, -1)
     detection_of[j] = i
     return track_of, detection_of
 

@@ -211,7 +211,7 @@ class Tracks:
             return _read_only(values)
         if not len(values):
             return _read_only(np.full((len(rows), *values.shape[1:]), missing, dtype=values.dtype))
-        cut = values.take(rows, 0)
+        cut = values[rows]
         cut[rows < 0] = missing
         return _read_only(cut)
 
