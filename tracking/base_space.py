@@ -98,26 +98,40 @@ class BaseSpace:
     def pairs(self, look: BaseLook, store: TrackStore) -> Pairs:
         """Find the pairs that the distance in space allows.
 
-        A pair is in reach if the distance is within `gate_m`, and the Mahalanobis distance under S = P + R + s^2 I
-        within `gate_sigma` times the compatibility of its classes. The slack s is `slack_m` and, for a track that is
-        being measured, what a hand can move an object since the latest measurement: its speed may change by
-        `manoeuvre_m_s`.
+        A pair is in reach if the distance is within `gate_m`, and the Mahalanobis distance under S = P + R + s^2 I, s
+        being `slack_m`, within `gate_sigma` times the compatibility of its classes.
+
+        A track that is being measured has a longer reach, by what a hand can move an object since the latest
+        measurement: its speed may have changed by `manoeuvre_m_s`. But an object that moved has left its place. Where
+        the camera can tell, this reach is only for tracks in whose place it sees free space: otherwise an object that
+        leaves the view would take over a stranger that comes into it.
         """
         parameters = self._parameters
         located = look.located.nonzero()[0]
-        centres = store.column("means")[:, :3]
+        centres, covariances = store.column("means")[:, :3], store.column("covariances")[:, :3, :3]
         i, j = (cdist(look.points_m[located], centres) <= parameters.gate_m).nonzero()
         i = located[i]
-        since_s = np.maximum(look.stamp_ns - store.column("measured_ns"), 0) * 1e-9
-        slack = np.where(since_s <= parameters.coast_s, parameters.manoeuvre_m_s * since_s, 0.0) ** 2
-        slack += parameters.slack_m**2
-        spread = look.noise_m2[i] + store.column("covariances")[j, :3, :3] + slack[j, None, None] * _EYE3
-        inverse, determinant = invert(spread)
         offset = look.points_m[i] - centres[j]
-        mahalanobis = np.einsum("ni,nij,nj->n", offset, inverse, offset)
+        spread = look.noise_m2[i] + covariances[j] + parameters.slack_m**2 * _EYE3
+        since_s = np.maximum(look.stamp_ns - store.column("measured_ns"), 0) * 1e-9
+        leap_m2 = np.where(since_s <= parameters.coast_s, parameters.manoeuvre_m_s * since_s, 0.0) ** 2
         fit = self._classes.matrix[look.class_ids[i], store.class_ids[j]]
-        near = mahalanobis <= (fit * parameters.gate_sigma) ** 2
-        near &= fit > 0.0
+        limit = (fit * parameters.gate_sigma) ** 2
+        # No variance is above the trace, so no other pair can be near enough.
+        largest = np.einsum("nii->n", spread) + leap_m2[j]
+        k = (np.einsum("ni,ni->n", offset, offset) <= limit * largest).nonzero()[0]
+        i, j, offset, spread, fit, limit = i[k], j[k], offset[k], spread[k], fit[k], limit[k]
+        mahalanobis, determinant = _mahalanobis(offset, spread)
+        near = mahalanobis <= limit
+        k = (~near & (leap_m2[j] > 0.0)).nonzero()[0]
+        if k.size:
+            longer, volume = _mahalanobis(offset[k], spread[k] + leap_m2[j[k], None, None] * _EYE3)
+            within = longer <= limit[k]
+            k, longer, volume = k[within], longer[within], volume[within]
+            if k.size and look.visibility is not None:
+                gone = self._sight(look, store, j[k]) == Sight.FREE
+                k, longer, volume = k[gone], longer[gone], volume[gone]
+            near[k], mahalanobis[k], determinant[k] = True, longer, volume
         i, j, mahalanobis, determinant, fit = i[near], j[near], mahalanobis[near], determinant[near], fit[near]
 
         def costs(k: IntArray) -> Array:
@@ -224,11 +238,7 @@ class BaseSpace:
         `gone_s`. A tentative track has not earned that patience: its time always counts.
         """
         parameters = self._parameters
-        sight = np.full(len(tracks), Sight.VISIBLE, dtype=np.uint8)
-        if look.visibility is not None:
-            sight = np.asarray(look.visibility(store.column("means")[tracks, :3].copy()), dtype=np.uint8)
-            if sight.shape != tracks.shape:
-                raise BadInput(f"visibility of {len(tracks)} points has shape {sight.shape}: expected ({len(tracks)},)")
+        sight = self._sight(look, store, tracks)
         rates = np.zeros(len(Sight))
         rates[Sight.VISIBLE], rates[Sight.HIDDEN] = 1.0, parameters.hidden_rate
         rates[Sight.FREE] = max(1.0, parameters.lost_s / parameters.gone_s)
@@ -241,6 +251,16 @@ class BaseSpace:
         aged_until_ns[tracks] = np.where(rate >= 1.0, np.maximum(counted, look.stamp_ns), counted)
         counts: IntArray = np.rint(elapsed * rate).astype(np.int64)
         return counts
+
+    @staticmethod
+    def _sight(look: BaseLook, store: TrackStore, tracks: IntArray) -> npt.NDArray[np.uint8]:
+        """What the camera could see of the places of tracks: values of `Sight`."""
+        if look.visibility is None:
+            return np.full(len(tracks), Sight.VISIBLE, dtype=np.uint8)
+        sight = np.asarray(look.visibility(store.column("means")[tracks, :3].copy()), dtype=np.uint8)
+        if sight.shape != tracks.shape:
+            raise BadInput(f"visibility of {len(tracks)} points has shape {sight.shape}: expected ({len(tracks)},)")
+        return sight
 
     def repeats(self, look: BaseLook, rows: IntArray) -> BoolArray | None:
         """Shape (K, M): second boxes, known by overlap (`duplicate_iou`) and distance (3 `slack_m`)."""
@@ -265,3 +285,9 @@ class BaseSpace:
         if to_ns > from_ns and len(means):
             self._predict(means, covariances, store.column("measured_ns"), from_ns, to_ns)
         return SpaceMotion(means, covariances)
+
+
+def _mahalanobis(offset: Array, spread: Array) -> tuple[Array, Array]:
+    """Squared Mahalanobis distances (K,) of offsets (K, 3) under covariances (K, 3, 3), and their determinants (K,)."""
+    inverse, determinant = invert(spread)
+    return np.einsum("ni,nij,nj->n", offset, inverse, offset), determinant

@@ -29,8 +29,10 @@ def predict(means: Array, covariances: Array, dt_s: float, unmeasured_s: Array, 
     """Move states forward in time, in place.
 
     Up to `coast_s` after the latest measurement the velocity is constant and disturbed by white acceleration. Beyond it
-    the velocity decays to rest (Ornstein-Uhlenbeck process): a residual 3 mm/s of an object that lies still must not
-    carry it away while the camera looks elsewhere, and its covariance must not grow with the cube of time.
+    the velocity turns to and fro (Ornstein-Uhlenbeck process): a residual 3 mm/s of an object that lies still must not
+    carry it away while the camera looks elsewhere, and its covariance must not grow with the cube of time. Its mean
+    decays to rest, its mean square stays: what moved goes on moving, nobody knows where to, so that the place of
+    something that moved is soon as good as forgotten, and that of something that lay still is kept for long.
 
     Args:
         means: Shape (N, 6).
@@ -45,7 +47,9 @@ def predict(means: Array, covariances: Array, dt_s: float, unmeasured_s: Array, 
     _propagate(means, covariances, coasting, None, (q / 3.0 * coasting**3, q / 2.0 * coasting**2, q * coasting))
     if not settling.any():
         return
-    tau, variance = parameters.settle_s, parameters.rest_speed_m_s**2
+    tau = parameters.settle_s
+    square = np.einsum("ni,ni->n", means[:, 3:], means[:, 3:]) + np.einsum("nii->n", covariances[:, 3:, 3:])
+    variance = np.maximum(square / 3.0, parameters.rest_speed_m_s**2)[:, None, None]
     u = settling / tau
     keep, gone = np.exp(-u), -np.expm1(-u)
     noise_pp = variance * tau**2 * np.maximum(2.0 * (u - gone) - gone**2, 0.0)

@@ -103,18 +103,21 @@ class TrackerParameters(LifeParameters):
         depthless_iou: Overlap with a track's latest box from which a detection without depth continues that track.
         box_s: A box older than this says nothing about where the track is in the image [s].
         velocity_walk: How far a velocity wanders in a second, one standard deviation [m/s per sqrt(s)].
-        rest_speed_m_s: Speed that something left alone may have, one standard deviation [m/s].
+        rest_speed_m_s: Speed that something may have while nobody looks, one standard deviation on each axis [m/s]. For
+            what moved when it was last seen, it is that speed.
         initial_speed_m_s: Speed that something new may have, one standard deviation [m/s].
-        manoeuvre_m_s: Speed that an object may have taken up when its measurements begin to run ahead or behind [m/s].
+        manoeuvre_m_s: Speed that an object may have taken up when its measurements begin to run ahead or behind, or
+            when free space is seen in its place [m/s].
         manoeuvre_sigma: How far they must run, on one axis, before that is believed [standard deviations].
         minimum_sigma_m: Floor under each measurement's standard deviation [m].
         late_s: A frame may be this much older than the newest one, as when a second camera is slower [s].
     """
 
+    settle_s: float = 0.5
     hidden_rate: float = 0.05
     gone_s: float = 0.2
     gate_sigma: float = 4.0
-    gate_m: float = 0.15
+    gate_m: float = 0.3
     slack_m: float = 0.01
     depthless_iou: float = 0.3
     box_s: float = 0.5

@@ -48,7 +48,8 @@ def test_an_unmeasured_velocity_decays_and_the_object_comes_to_rest():
     means, covariances = predicted(*states(velocity=(0.1, 0.0, 0.0)), 1000.0)
     assert means[0, 0] == pytest.approx(0.1 * (P.coast_s + P.settle_s))
     assert abs(means[0, 3]) < 1e-12
-    assert np.sqrt(covariances[0, 3, 3]) == pytest.approx(P.rest_speed_m_s)
+    # the mean square of the speed is what it was: v^2 + 3 sigma^2
+    assert np.sqrt(covariances[0, 3, 3]) == pytest.approx(np.sqrt(0.1**2 / 3 + 0.1**2), rel=1e-5)
 
 
 def test_memory_of_a_still_object_fades_slowly():
@@ -57,6 +58,14 @@ def test_memory_of_a_still_object_fades_slowly():
     assert sigma_m[0] < 0.005
     assert sigma_m[1] < 0.03
     assert sigma_m[2] < 0.06
+
+
+def test_the_place_of_something_that_moved_is_soon_forgotten():
+    means, covariances = states(sigma_m=0.001, speed_m_s=0.001, velocity=(0.1, 0.0, 0.0))
+    sigma_m = [np.sqrt(predicted(means, covariances, dt)[1][0, 1, 1]) for dt in (1.0, 4.0, 16.0)]
+    assert sigma_m[0] > 0.015
+    assert sigma_m[1] > 0.08
+    assert 0.16 < sigma_m[2] < 0.3
 
 
 def test_no_time_changes_nothing():
