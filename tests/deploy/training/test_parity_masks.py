@@ -88,7 +88,7 @@ def test_random_weights(tmp_path: Path, weights: str, end2end: bool) -> None:
     assert matched >= 0.99 * of_theirs, "it leaves out boxes with empty masks, but has none that we have not"
     print(f"{weights} {end2end}: {matched}/{of_theirs}, IoU {np.median(whole):.4f} {np.median(others):.4f}")
     assert np.median(whole) >= 0.999
-    assert np.median(others) >= 0.93
+    assert np.median(others) >= 0.9
 
 
 @pytest.mark.parametrize("size", [*WHOLE_CELLS, *OTHERS], ids=str)
