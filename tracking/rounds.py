@@ -59,16 +59,16 @@ def nothing(detections: int, tracks: int) -> Matches:
 def associate(pairs: Pairs, level: IntArray, confirmed: IntArray, unmatched_cost: float) -> Matches:
     """Decide which detection continues which track.
 
-    A pair of which neither partner has another candidate is taken. Rounds decide about the others, each on what the
-    earlier ones left: strong detections with confirmed and lost tracks; strong ones with tentative tracks, so that a
-    ghost cannot take the detection of an object that is established; weak ones with confirmed and lost tracks (the two
-    stages of ByteTrack, Zhang et al. 2022).
+    A pair of which neither partner has another candidate is taken, whatever it costs. Rounds decide about the others,
+    each on what the earlier ones left: strong detections with confirmed and lost tracks; strong ones with tentative
+    tracks, so that a ghost cannot take the detection of an object that is established; weak ones with confirmed and
+    lost tracks (the two stages of ByteTrack, Zhang et al. 2022).
 
     Args:
         pairs: Within the gate.
         level: Shape (M,): what each detection may do.
         confirmed: Shape (N,), 0 for tentative tracks, else 1.
-        unmatched_cost: A pair that costs more is not made.
+        unmatched_cost: Where there is a choice, a pair that costs more is not made.
 
     Returns:
         Pairs, each detection and each track at most once.
@@ -109,8 +109,10 @@ def _decide(
     track_of = np.full(len(level), -1)
     track_of[i[alone]] = j[alone]
     rest = (~alone).nonzero()[0]
-    i, j = i[rest], j[rest]
     costs = pairs.costs(kept[rest])
+    worthwhile = costs <= unmatched_cost
+    rest, costs = rest[worthwhile], costs[worthwhile]
+    i, j = i[rest], j[rest]
     strong, established = level[i] == STRONG, confirmed[j] > 0
     free = np.ones(len(confirmed), dtype=np.bool_)
     rounds: tuple[BoolArray, ...] = (strong & established, strong & ~established, ~strong & established)
