@@ -29,6 +29,7 @@ from deploy.artifacts import SUITED
 from deploy.errors import EyehandError, Missing
 from deploy.model_store import MODEL_FILE, ModelStore
 from deploy.timing import Timing
+from launch.cli.render import FEW
 from launch.cli.values import counts
 from launch.config import load_config
 from launch.engines import load_detector
@@ -194,7 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
     which = "egl" if renderer.name == "egl" else "raycast"
     renderer.close()
     say(f"rendering {options.frames} frames of seed {options.seed} by {which}")
-    labelled = RenderedSet(which, options.frames, options.seed, options.domain, 2)
+    labelled = RenderedSet(which, options.frames, options.seed, options.domain, 2 if options.frames > FEW else 1)
     pictures = Held(labelled)
     frames = [still(picture.image, number) for number, picture in enumerate(pictures)]
     skipped: dict[str, str] = {}

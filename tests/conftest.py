@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}")
     return folder
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what stays until the end: tests that run it would go through all modules."""
+    gc.collect()
+    gc.freeze()

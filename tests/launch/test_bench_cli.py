@@ -15,8 +15,6 @@ from launch import plugins
 from launch.cli.main import main
 from tests.deploy.onnx_models import write_double, write_model
 
-SMALL = Path(__file__).resolve().parents[2] / "deploy" / "models" / "tabletop-yolov8n-small" / "model.onnx"
-
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -56,11 +54,12 @@ def test_json(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "batch 3: 12 inferences each of model.onnx on onnxruntime" in err
 
 
-def test_table_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", str(SMALL), "--iterations", "10", "--backend", "openvino,onnxruntime,tensorrt"]) == 0
+def test_table_of_a_file(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(model / "model.onnx")
+    assert main(["bench", file, "--iterations", "10", "--backend", "openvino,onnxruntime,tensorrt"]) == 0
     out = capsys.readouterr().out
     lines = out.splitlines()
-    assert lines[0].startswith("tabletop-yolov8n-small, 1 thread")
+    assert lines[0].startswith("tiny, 1 thread")
     assert {"openvino", "onnxruntime"} <= {line.split()[0] for line in lines[2:] if line.strip()}
     assert "cores, load" in out
     assert sum("not available: tensorrt" in line for line in lines) == 1

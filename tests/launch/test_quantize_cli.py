@@ -13,6 +13,7 @@ import pytest
 from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from deploy.passport import Passport, file_sha256, passport_path
+from deploy.quantize.graph import layers
 from launch.cli.main import main
 from launch.engines import default_threads
 from tests.deploy.onnx_models import write_constant
@@ -25,13 +26,17 @@ MODEL = "tabletop-yolov8n-small"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer runs to time, and every fourth layer to rank: one artifact a layer is what takes time."""
     monkeypatch.setattr("launch.quantizing.speed.N", 40)
+    monkeypatch.setattr("deploy.quantize.sensitivity.layers", lambda model: dict([*layers(model).items()][::4]))
 
 
 @pytest.fixture(scope="module")
 def labelled_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recording") / "bag"
-    assert main(["render", "--images", "48", "--seed", "31", "--format", "bag", "--out", str(path)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("launch.cli.render.FEW", 48)  # more would be rendered by processes, which take seconds to start
+        assert main(["render", "--images", "48", "--seed", "31", "--format", "bag", "--out", str(path)]) == 0
     return path
 
 
