@@ -5,7 +5,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PACKAGES := geometry perception tracking policy robot deploy launch
+# A process a core, up to four; one that has nothing left to do takes tests from another.
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test lint test-pythons test-train train-detector clean
 
@@ -13,7 +14,7 @@ demo: $(VENV)/.demo
 	$(BIN)/eyehand run
 
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

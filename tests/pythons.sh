@@ -18,7 +18,7 @@ for version in 3.10 3.11 3.12; do
     echo "python $version: $python"
     { [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"; } &&
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[cpu,sim,realsense,viz,dev]' &&
-        "$venv/bin/python" -m pytest || failed=$((failed + 1))
+        "$venv/bin/python" -m pytest -n logical --maxprocesses 4 --dist worksteal || failed=$((failed + 1))
 done
 echo "pythons: $found tried, $failed failed"
 [ "$found" -gt 0 ] && [ "$failed" -eq 0 ]
