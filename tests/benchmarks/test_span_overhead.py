@@ -20,7 +20,7 @@ def run(arguments: list[str], hidden: str = "") -> tuple[int, str, str]:
     code = f"{hide}sys.argv = ['span_overhead.py', *{arguments!r}]; import runpy; runpy.run_path({str(BENCHMARK)!r}, "
     done = subprocess.run(
         [sys.executable, "-c", code + "run_name='__main__')"],
-        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 

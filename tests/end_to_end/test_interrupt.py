@@ -31,7 +31,7 @@ def test_nothing_is_lost(eyehand: Eyehand, tmp_path: Path, sent: signal.Signals)
     folder = tmp_path / "run"
     process = started(folder)
     process.send_signal(sent)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     result = json.loads(out)
@@ -46,7 +46,7 @@ def test_a_killed_run_can_be_repaired_and_read(eyehand: Eyehand, tmp_path: Path)
     folder = tmp_path / "run"
     process = started(folder)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     refused = eyehand("replay", folder)
     assert refused.code == 2
     assert "eyehand repair" in refused.err

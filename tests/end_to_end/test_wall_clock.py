@@ -43,7 +43,7 @@ def test_a_signal_ends_it_with_the_arm_at_rest_and_the_recording_whole(eyehand: 
         if line.startswith("episode 1/9"):
             break
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert json.loads(out)["episodes"] == 1
     assert (folder / "summary.json").is_file()
