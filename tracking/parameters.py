@@ -11,9 +11,9 @@ from .classes import Compatibility
 
 _POSITIVE = frozenset(
     {"tentative_s", "coast_s", "lost_s", "settle_s", "gate_sigma", "gate_m", "gate_sizes", "distance_weight"}
-    | {"initial_speed_m_s", "minimum_sigma_m", "box_noise", "initial_speed", "max_size_ratio"}
+    | {"initial_speed_m_s", "minimum_sigma_m", "box_noise", "initial_speed"}
 )
-_SHARE = frozenset({"hidden_rate", "high_score", "low_score", "duplicate_iou", "depthless_iou", "other_class"})
+_SHARE = frozenset({"hidden_rate", "high_score", "low_score", "duplicate_iou", "depthless_iou", "other_class", "tentative_gate"})
 _COUNT = frozenset({"confirm_hits", "max_tracks"})
 
 
@@ -141,7 +141,7 @@ class ImageTrackerParameters(LifeParameters):
         trust_first_look: Tracks of the very first look with detections count at once: nothing came before it by which
             to doubt them.
         gate_sizes: Largest distance of the centres of a pair [sizes].
-        max_size_ratio: Largest ratio of widths, or of heights, of a pair [1].
+        tentative_gate: How far a tentative track reaches, as a part of what a confirmed one does.
         box_noise: Standard deviation of a confident detection's centre, width and height [sizes].
         velocity_walk: How far a velocity wanders in a second, one standard deviation [sizes per s per sqrt(s)].
         initial_speed: Speed that something new may have, one standard deviation [sizes per s].
@@ -152,7 +152,7 @@ class ImageTrackerParameters(LifeParameters):
     lost_s: float = 2.0
     distance_weight: float = 1.0
     gate_sizes: float = 0.7
-    max_size_ratio: float = 2.5
+    tentative_gate: float = 0.6
     box_noise: float = 0.1
     velocity_walk: float = 0.2
     initial_speed: float = 1.0
