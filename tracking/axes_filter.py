@@ -24,6 +24,10 @@ PP, PV, VV = 8, 9, 10
 SMALLEST_PX = 1.0
 # Of two ways to see that part of a block: by kind and axis.
 _KINDS = (2, 4, -1)
+_REST = np.eye(ROWS)
+# Where the transition of a state is not that of something at rest.
+_INTO = np.array([0, 1, 2, 3, PP, PP, PV, 4, 5, 6, 7, PV, VV])
+_FROM = np.array([4, 5, 6, 7, PV, VV, VV, 4, 5, 6, 7, PV, VV])
 
 
 class AxesFilter:
@@ -41,20 +45,24 @@ class AxesFilter:
         self._noise = noise**2
         self._first = np.array([[noise**2], [0.0], [initial_speed**2]])
         self._settle_s = settle_s
-        self._dt_s = -1.0
-        self._set_step(0.0)
+        self._dt_s = 0.0
+        self._coasting, self._settling = self._coast(0.0), self._settle(0.0)
 
-    def _set_step(self, dt_s: float) -> None:
-        """A step of a new length: the transition of the state, the noise that it adds, and the decay of velocities."""
-        t = self._dt_s = dt_s
-        transition, added, keep = np.eye(ROWS), np.zeros((ROWS, 1)), np.ones((ROWS, 1))
-        transition[POSITION, VELOCITY] = t * np.eye(4)
-        transition[COVARIANCE, COVARIANCE] = [[1.0, 2.0 * t, t * t], [0.0, 1.0, t], [0.0, 0.0, 1.0]]
-        added[COVARIANCE, 0] = self._walk * t * np.array([t * t / 3.0, t / 2.0, 1.0])
-        decay = math.exp(-t / self._settle_s)
-        keep[VELOCITY] = keep[PV] = decay
-        keep[VV] = decay * decay
-        self._transition, self._added, self._keep = transition, added, keep
+    def _coast(self, t: float) -> tuple[Array, Array]:
+        """Transition (11, 11) and noise (11, 1) of constant velocity, disturbed by white acceleration."""
+        q = self._walk
+        return _transition(t, 1.0), _noise(q * t**3 / 3.0, q * t * t / 2.0, q * t)
+
+    def _settle(self, t: float) -> tuple[Array, Array]:
+        """The same, while the velocity decays (Ornstein-Uhlenbeck process)."""
+        tau = self._settle_s
+        u = t / tau
+        keep, gone = math.exp(-u), -math.expm1(-u)
+        q, square = self._walk * tau, 0.5 * gone * gone
+        # Of short times only the first terms of the series are left over.
+        place = u**3 * (1.0 / 3.0 - u / 4.0) if u < 1e-4 else u - gone - square
+        noise = _noise(q * tau * tau * place, q * tau * square, q * (gone - square))
+        return _transition(tau * gone, keep), noise
 
     def start(self, block: Array, measured: Array) -> None:
         """New boxes: at rest at what was measured (4, K), with the doubt of both."""
@@ -62,21 +70,38 @@ class AxesFilter:
         block[VELOCITY] = 0.0
         block[COVARIANCE] = self._first
 
-    def predict(self, block: Array, dt_s: float, settling: IntArray) -> None:
-        """Move boxes forward in time: constant velocity, disturbed by white acceleration.
+    def predict(self, block: Array, dt_s: float, late: IntArray, settling_s: Array) -> None:
+        """Move boxes forward in time: at constant velocity; those not measured for long slow down.
+
+        Both motions are exact, also their noise: two steps are as good as one of the same length.
 
         Args:
             block: Shape (11, N).
             dt_s: Length of the step, > 0 [s].
-            settling: Shape (K,): boxes whose velocity has long not been measured: it decays.
+            late: Shape (K,): boxes that slow down at the end of the step.
+            settling_s: Shape (K,): for how long before that end, > 0, at most `dt_s` [s].
         """
         if dt_s != self._dt_s:
-            self._set_step(dt_s)
-        if len(settling):
-            block[:, settling] = block.take(settling, 1) * self._keep
-        np.add(self._transition @ block, self._added, out=block)
+            self._dt_s, self._coasting, self._settling = dt_s, self._coast(dt_s), self._settle(dt_s)
+        before = block.take(late, 1) if len(late) else block
+        transition, noise = self._coasting
+        np.add(transition @ block, noise, out=block)
+        if len(late):
+            transition, noise = self._settling
+            block[:, late] = transition @ before + noise
+            # Those that begin to slow down in the course of the step.
+            begin = settling_s < dt_s
+            for t in np.unique(settling_s[begin]).tolist() if np.count_nonzero(begin) else ():
+                k = (settling_s == t).nonzero()[0]
+                block[:, late[k]] = self._slow_down(before.take(k, 1), dt_s - t, t)
         sides = block[2:4]
         np.maximum(sides, SMALLEST_PX, out=sides)
+
+    def _slow_down(self, part: Array, coasting_s: float, settling_s: float) -> Array:
+        """Boxes (11, K) after some time at constant velocity, and some of slowing down."""
+        for transition, noise in (self._coast(coasting_s), self._settle(settling_s)):
+            part = transition @ part + noise
+        return part
 
     def correct(self, block: Array, boxes: IntArray, measured: Array, doubt: Array) -> None:
         """Weigh predictions against measurements.
@@ -88,13 +113,30 @@ class AxesFilter:
             doubt: Shape (K,): factor of the measurement's variance [1].
         """
         part = block.take(boxes, 1)
-        gained = part[GAINED]
-        gain = gained / (self._noise * doubt + part[PP])
+        gained, noise = part[GAINED], self._noise * doubt
+        gain = gained / (noise + part[PP])
         motion = part[MOTION].reshape(_KINDS)
         motion += gain[:, None] * (measured - part[POSITION])
         part[VV] -= gain[1] * part[PV]
-        gained -= gain[0] * gained
+        # (1 - gain) P = noise P / (P + noise), without the difference, which would cancel where P is large.
+        np.multiply(noise, gain, out=gained)
         block[:, boxes] = part
+
+
+def _transition(reach_s: float, keep: float) -> Array:
+    """Shape (11, 11): p += reach v, v *= keep, and what that makes of their covariance."""
+    transition = _REST.copy()
+    transition[_INTO, _FROM] = (
+        *(reach_s,) * 4, 2.0 * reach_s, reach_s * reach_s, keep * reach_s, *(keep,) * 5, keep * keep,
+    )  # fmt: skip
+    return transition
+
+
+def _noise(pp: float, pv: float, vv: float) -> Array:
+    """Shape (11, 1): what is added to a state."""
+    noise = np.zeros((ROWS, 1))
+    noise[COVARIANCE, 0] = pp, pv, vv
+    return noise
 
 
 class AxesMotion:

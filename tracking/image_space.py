@@ -23,6 +23,7 @@ from .store import Column, TrackStore
 # A pair that costs more than leaving both alone would: without any overlap, beyond half a size of distance.
 UNMATCHED_COST = 0.5
 
+_NO_TIME = np.zeros(0)
 _CENTRE = np.array([[0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [-1, 0, 1, 0], [0, -1, 0, 1]])
 
 
@@ -78,6 +79,7 @@ class ImageSpace:
         self._lifecycle = Lifecycle(parameters)
         self._parameters = parameters
         self._reach = 0.5 * parameters.gate_sizes
+        self._reaches = self._reach * np.array([parameters.tentative_gate, 1.0])
         self._coast_ns = round(parameters.coast_s * 1e9)
 
     def advance(self, store: TrackStore, from_ns: int, to_ns: int) -> None:
@@ -85,18 +87,22 @@ class ImageSpace:
         self._predict(store.state, store, from_ns, to_ns)
 
     def _predict(self, block: Array, store: TrackStore, from_ns: int, to_ns: int) -> None:
-        settling = (store.seen_ns < from_ns - self._coast_ns).nonzero()[0]
-        self._filter.predict(block, (to_ns - from_ns) * 1e-9, settling)
+        dt_ns, believed_ns = to_ns - from_ns, to_ns - self._coast_ns
+        late = (store.seen_ns < believed_ns).nonzero()[0]
+        settling_s = np.minimum(believed_ns - store.seen_ns[late], dt_ns) * 1e-9 if len(late) else _NO_TIME
+        self._filter.predict(block, dt_ns * 1e-9, late, settling_s)
 
     def pairs(self, look: ImageLook, store: TrackStore) -> Pairs:
         """Pairs whose boxes, as (u, v, w, h), are within `gate_sizes` of their mean size; less if classes differ."""
         position = store.state[POSITION]
         sizes = np.sqrt(position[2] * position[3])
-        i, j, distance = near_pairs(look.measured, self._reach * look.sizes, position, self._reach * sizes)
+        # Of a tentative track less is expected, so that two false detections seldom make one.
+        reach = sizes * self._reaches[store.confirmed]
+        i, j, distance = near_pairs(look.measured, self._reach * look.sizes, position, reach)
         compatibility = self._classes.matrix
         if len(compatibility) > 1:
             fit = compatibility[look.class_ids[i], store.class_ids[j]]
-            allowed = distance <= fit * self._reach * (look.sizes[i] + sizes[j])
+            allowed = distance <= fit * (self._reach * look.sizes[i] + reach[j])
             allowed &= fit > 0.0
             i, j, distance = i[allowed], j[allowed], distance[allowed]
 
