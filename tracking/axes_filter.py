@@ -125,7 +125,7 @@ class AxesFilter:
 
 def _transition(reach_s: float, keep: float) -> Array:
     """Shape (11, 11): p += reach v, v *= keep, and what that makes of their covariance."""
-    transition = _REST.copy()
+    transition: Array = _REST.copy()
     transition[_INTO, _FROM] = (
         *(reach_s,) * 4, 2.0 * reach_s, reach_s * reach_s, keep * reach_s, *(keep,) * 5, keep * keep,
     )  # fmt: skip
