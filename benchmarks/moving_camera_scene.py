@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import CubicSpline
 
 from geometry import Camera, Pose, deproject, project
 from geometry.types import Array, BoolArray, IntArray
@@ -32,9 +31,9 @@ SPACING_M = 0.06
 SPEED_M_S = (0.05, 0.15)
 STOPS_PER_S, STOP_S = 0.2, (0.5, 2.0)
 
-# Where the camera flies, how far it is tilted from looking straight down, and how far it turns between two waypoints.
-PATH_M, HEIGHT_M = np.array([0.7, 0.4]), (0.4, 0.55)
-TILT_RAD, TURN_RAD = 0.25, 0.6
+# Where the camera flies, the radius of its narrowest turn, and how far it is tilted from looking straight down.
+PATH_M, HEIGHT_M, TURNING_M, STEP_M = np.array([0.6, 0.3]), (0.4, 0.55), 0.12, 0.002
+TILT_RAD = 0.25
 
 POSE_SIGMA_M, POSE_SIGMA_RAD = 0.001, np.radians(0.2)
 DEPTH_SIGMA_M, ACROSS_SIGMA_M, PARTLY_SIGMA_M = 0.003, 0.001, 0.005
@@ -210,23 +209,32 @@ class World:
 
 
 def camera_path(speed_m_s: float, count: int, rng: np.random.Generator) -> list[Pose]:
-    """Poses base_T_camera along a smooth curve through random waypoints, at constant speed."""
-    length_m = speed_m_s * count / RATE_HZ + 1.0
-    points = [np.append(rng.uniform(-0.5, 0.5, 2) * PATH_M, rng.uniform(*HEIGHT_M))]
-    chords = [0.0]
-    while chords[-1] < length_m:
-        point = np.append(rng.uniform(-0.5, 0.5, 2) * PATH_M, rng.uniform(*HEIGHT_M))
-        step = float(np.linalg.norm(point - points[-1]))
-        if 0.2 <= step <= 0.5:
-            points.append(point)
-            chords.append(chords[-1] + step)
-    turns = np.cumsum(rng.uniform(-TURN_RAD, TURN_RAD, len(points)))
+    """Poses base_T_camera along a smooth curve at constant speed; the curve is the same for all speeds.
+
+    Seen from above its curvature swings to and fro, and beyond the ellipse `PATH_M` turns it back. Height and yaw swing
+    along it.
+    """
+    place, heading = rng.uniform(-0.35, 0.35, 2) * PATH_M, rng.uniform(-np.pi, np.pi)
     tilt = Pose.from_rotvec([*rng.uniform(-TILT_RAD, TILT_RAD, 2), 0.0], np.zeros(3))
-    curve = CubicSpline(chords, np.column_stack((points, turns)))
-    fine = np.linspace(0.0, chords[-1], 20 * len(points))
-    lengths = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(curve(fine)[:, :3], axis=0), axis=1)))
-    rows = curve(np.interp(speed_m_s / RATE_HZ * np.arange(count), lengths, fine))
+    phases = rng.uniform(-np.pi, np.pi, 5)
+    along = STEP_M * np.arange(round((speed_m_s * count / RATE_HZ + 0.1) / STEP_M))
+    bends = np.sin(2.0 * np.pi * along / 0.9 + phases[0]) + np.sin(2.0 * np.pi * along / 1.4 + phases[1])
+    points = np.empty((len(along), 2))
+    for k, bend in enumerate((0.5 * bends).tolist()):
+        points[k] = place
+        direction = np.array([np.cos(heading), np.sin(heading)])
+        if np.linalg.norm(2.0 * place / PATH_M) > 1.0:
+            bend = np.sign(direction[1] * place[0] - direction[0] * place[1])
+        heading += bend * STEP_M / TURNING_M
+        place = place + STEP_M * direction
+    low, high = HEIGHT_M
+    heights = 0.5 * (low + high) + 0.5 * (high - low) * np.sin(2.0 * np.pi * along / 1.7 + phases[2])
+    yaws = 0.5 * np.sin(2.0 * np.pi * along / 3.0 + phases[3]) + 0.15 * np.sin(2.0 * np.pi * along + phases[4])
+    curve = np.column_stack((points, heights, yaws))
+    lengths = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(curve[:, :3], axis=0), axis=1)))
+    wanted = speed_m_s / RATE_HZ * np.arange(count)
     downwards = Pose.from_rotvec([np.pi, 0.0, 0.0], np.zeros(3)) @ tilt
+    rows = np.stack([np.interp(wanted, lengths, column) for column in curve.T], axis=1)
     return [Pose.from_rotvec([0.0, 0.0, yaw], [x, y, z]) @ downwards for x, y, z, yaw in rows]
 
 
