@@ -1,7 +1,8 @@
 """Poses, cameras and the arithmetic between pixels and points.
 
 Owns: ``Pose`` (SE(3)), ``Camera`` (pinhole with distortion, and the scaled, cropped and letterboxed versions of
-itself), projection and back-projection, depth registration, the time-indexed pose buffer.
+itself), projection and back-projection, depth registration, the time-indexed pose buffer, what the error of a pose
+makes of points.
 
 Does not own: anything else of ours. It imports only numpy, scipy and OpenCV.
 """
@@ -13,6 +14,7 @@ from .pose import Pose
 from .pose_buffer import PoseBuffer, PoseUnavailable
 from .projection import deproject, project
 from .registration import register_depth
+from .uncertainty import pose_spread
 
 __all__ = [
     "Camera",
@@ -21,6 +23,7 @@ __all__ = [
     "PoseUnavailable",
     "deproject",
     "letterbox_fit",
+    "pose_spread",
     "project",
     "register_depth",
 ]

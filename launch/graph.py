@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from geometry import Pose, PoseBuffer
+from geometry import Pose, PoseBuffer, pose_spread
+from geometry.types import Array
 from launch.control_path import ControlPath
 from perception.detections import Detections
 from perception.detector import Detector
@@ -25,10 +26,17 @@ MAX_EXTRAPOLATION_NS = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where a camera sits: on the gripper, fixed in `base`, or unknown (then points stay in the camera's frame)."""
+    """Where a camera sits: on the gripper, fixed in `base`, or unknown (then points stay in the camera's frame).
+
+    Attributes:
+        gripper_T_camera: Of a camera on the gripper.
+        base_T_camera: Of a fixed camera.
+        pose_covariance: Shape (6, 6), of the camera's pose in `base` as `geometry.pose_spread` takes it; None: exact.
+    """
 
     gripper_T_camera: Pose | None = None
     base_T_camera: Pose | None = None
+    pose_covariance: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Placed:
 
 
 class LocateStage:
-    """Boxes and depth to points in `base`, with the camera's pose at exposure time."""
+    """Boxes and depth to points in `base`, with the camera's pose at exposure time and the error of that pose."""
 
     def __init__(self, mounts: dict[str, Mount], arm: Kinematics | None, parameters: LocalizeParameters) -> None:
         self._mounts = mounts
@@ -69,6 +77,9 @@ class LocateStage:
         else:
             base_T_camera = mount.base_T_camera
         localized = localize(detections, frame, base_T_camera, self._parameters)
+        if base_T_camera is not None and mount.pose_covariance is not None:
+            spread = pose_spread(base_T_camera, localized.points_m, mount.pose_covariance)
+            localized = replace(localized, covariances_m2=localized.covariances_m2 + spread)
         if frame.depth is None:
             return Placed(localized, None)
         return Placed(localized, Visibility(frame, base_T_camera or Pose.identity()))

@@ -60,7 +60,7 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None, *
                 "--set detector.fallback=null"
             )
     arm = arm_model(config.rig.arm) if config.rig.arm is not None else None
-    mounts = {camera.name: _mount(camera) for camera in cameras}
+    mounts = {camera.name: mount_of(camera) for camera in cameras}
     locate = LocateStage(mounts, arm, LocalizeParameters(size_m=dict(config.localize.size_m)))
     tracker = BaseFrameTracker(TrackerParameters(**config.tracker.model_dump()))
     plan = control = None
@@ -126,10 +126,12 @@ def arm_model(arm: ArmConfig) -> Kinematics:
     return Kinematics(flange_T_tcp=arm.flange_T_gripper.pose())
 
 
-def _mount(camera: CameraConfig) -> Mount:
+def mount_of(camera: CameraConfig) -> Mount:
+    """Where a camera sits, as its rig says."""
     return Mount(
         camera.gripper_T_camera.pose() if camera.gripper_T_camera is not None else None,
         camera.base_T_camera.pose() if camera.base_T_camera is not None else None,
+        camera.pose_sigma.covariance() if camera.pose_sigma is not None else None,
     )
 
 

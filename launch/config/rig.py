@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from geometry import Camera, Pose
+from geometry.types import Array
 from launch.config.sentences import WrongAtKey
 
 Vector3 = tuple[float, float, float]
@@ -64,6 +65,20 @@ class PoseConfig(Section):
         return Pose.from_rotvec(np.asarray(rotvec, dtype=np.float64), translation)
 
 
+class PoseSigmaConfig(Section):
+    """How well a camera's pose in `base` is known: standard deviations, alike on each axis.
+
+    What a calibration reports as its error, together with the arm's own for a camera on the gripper.
+    """
+
+    translation_m: Annotated[float, Field(ge=0, le=1)] = 0.0
+    rotation_rad: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    def covariance(self) -> Array:
+        """Shape (6, 6), for `geometry.pose_spread` [m^2, rad^2]."""
+        return np.diag([self.translation_m**2] * 3 + [self.rotation_rad**2] * 3)
+
+
 class Intrinsics(Section):
     """Pinhole intrinsics with Brown-Conrady distortion, for sources that do not report their own."""
 
@@ -90,7 +105,8 @@ class SourceConfig(Section):
 class CameraConfig(Section):
     """One camera: where its frames come from and where it sits.
 
-    A camera on the gripper has `gripper_T_camera`, a fixed one has `base_T_camera`. `rate_hz`, `latency_ms` and
+    A camera on the gripper has `gripper_T_camera`, a fixed one has `base_T_camera`. `pose_sigma` says how well that is
+    known; without it the covariances of points are those of an exact pose. `rate_hz`, `latency_ms` and
     `intrinsics` go to the source where they are given; a rate that nobody chose stays the source's own.
     """
 
@@ -99,6 +115,7 @@ class CameraConfig(Section):
     rate_hz: Annotated[float, Field(gt=0, le=1000)] = 30.0
     gripper_T_camera: PoseConfig | None = None
     base_T_camera: PoseConfig | None = None
+    pose_sigma: PoseSigmaConfig | None = None
     intrinsics: Intrinsics | None = None
     latency_ms: Annotated[float, Field(ge=0)] = 0.0
 
@@ -106,6 +123,8 @@ class CameraConfig(Section):
     def _mounted_once(self) -> CameraConfig:
         if self.gripper_T_camera is not None and self.base_T_camera is not None:
             raise ValueError(f"camera {self.name} has both gripper_T_camera and base_T_camera: it sits in one place")
+        if self.pose_sigma is not None and self.gripper_T_camera is None and self.base_T_camera is None:
+            raise ValueError(f"camera {self.name} has pose_sigma but no pose: give gripper_T_camera or base_T_camera")
         return self
 
     @model_serializer(mode="wrap")

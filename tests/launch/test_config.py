@@ -110,6 +110,14 @@ def write(path: Path, text: str) -> Path:
             "rig.cameras.0.base_T_camera={translation_m: [0, 0, 1]}",
             "camera wrist has both gripper_T_camera and base_T_camera: it sits in one place",
         ),
+        (
+            "rig.cameras.0.pose_sigma={translation_m: 0.002, rotation_rad: 2.0}",
+            "rig.cameras.0.pose_sigma.rotation_rad: expected <= 1 in radians, found 2.0",
+        ),
+        (
+            "rig.cameras=[{name: a, source: {type: sim}, pose_sigma: {translation_m: 0.002}}]",
+            "camera a has pose_sigma but no pose: give gripper_T_camera or base_T_camera",
+        ),
         ("rig.cameras.0.intrinsics={fx: 600}", "rig.cameras.0.intrinsics.width: missing (and 4 more)"),
         (
             "rig.cameras=[{name: a, source: {type: sim}}, {name: a, source: {type: sim}}]",
