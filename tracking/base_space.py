@@ -260,6 +260,8 @@ class BaseSpace:
         sight = np.asarray(look.visibility(store.column("means")[tracks, :3].copy()), dtype=np.uint8)
         if sight.shape != tracks.shape:
             raise BadInput(f"visibility of {len(tracks)} points has shape {sight.shape}: expected ({len(tracks)},)")
+        if sight.max(initial=0) >= len(Sight):
+            raise BadInput(f"visibility {sight.max()}: expected values of Sight, 0..{len(Sight) - 1}")
         return sight
 
     def repeats(self, look: BaseLook, rows: IntArray) -> BoolArray | None:

@@ -12,6 +12,7 @@ from geometry.types import Array, BoolArray, IntArray
 from perception.localize import Localized
 
 from .base_space import BaseLook, BaseSpace, Visibility
+from .checks import check_scores, check_stamp
 from .classes import ClassTable, NameTable
 from .engine import TrackerCore
 from .parameters import TrackerParameters
@@ -44,14 +45,19 @@ class Points:
     source: str = "points"
 
     def __post_init__(self) -> None:
-        points = np.array(self.points_m, dtype=np.float64).reshape(-1, 3)
-        count = len(points)
-        covariances = np.array(self.covariances_m2, dtype=np.float64)
-        scores = np.ones(count) if self.scores is None else np.array(self.scores, dtype=np.float64)
-        classes = np.zeros(count, np.int64) if self.class_ids is None else np.array(self.class_ids, dtype=np.int64)
-        if covariances.size == 0:
-            covariances = covariances.reshape(0, 3, 3)
-        if covariances.shape != (count, 3, 3) or scores.shape != (count,) or classes.shape != (count,):
+        try:
+            points = np.array(self.points_m, dtype=np.float64)
+            covariances = np.array(self.covariances_m2, dtype=np.float64)
+            count = len(points)
+            scores = np.ones(count) if self.scores is None else np.array(self.scores, dtype=np.float64)
+            classes = np.zeros(count, np.int64) if self.class_ids is None else np.array(self.class_ids, dtype=np.int64)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"points: {error}; expected numbers points_m (M, 3), covariances_m2 (M, 3, 3)") from error
+        if not count:
+            points, covariances = points.reshape(0, 3), covariances.reshape(-1, 3, 3)
+        if (points.shape, covariances.shape, scores.shape, classes.shape) != (
+            (count, 3), (count, 3, 3), (count,), (count,)
+        ):  # fmt: skip
             raise BadInput(
                 f"points_m {points.shape}, covariances_m2 {covariances.shape}, scores {scores.shape}, class_ids "
                 f"{classes.shape}: expected (M, 3), (M, 3, 3), (M,), (M,)"
@@ -131,14 +137,16 @@ class BaseFrameTracker:
             One row per detection; `all` has every live track. The states are predicted to the newest stamp.
 
         Raises:
-            BadInput: If there is no stamp, the frame is too old or its points are in another frame of reference; then
-                the tracker stays as it was. If the visibility has not one value per point.
+            BadInput: If there is no stamp or no whole one, a score is above 1, the frame is too old or its points are
+                in another frame of reference; then the tracker stays as it was. If the visibility has not one value of
+                `Sight` per point; then nothing of the frame is used but its stamp.
         """
         seen = _read(detections, stamp_ns)
         self._check(seen)
         core = self._core
         numbers = core.classes.numbers(seen.class_names)
-        camera = self._cameras.number(seen.camera)
+        (camera,) = self._cameras.numbers((seen.camera,))
+        self._place = seen.place
         core.advance(seen.stamp_ns)
         core.store.widen("boxes", len(self._cameras))
         core.store.widen("box_ns", len(self._cameras))
@@ -156,6 +164,7 @@ class BaseFrameTracker:
         return self._core.predicted(stamp_ns)
 
     def _check(self, seen: _Seen) -> None:
+        check_scores(seen.scores)
         allowed_s, now_ns = self._parameters.late_s, self._core.now_ns
         late_ns = 0 if now_ns is None else now_ns - seen.stamp_ns
         if late_ns > allowed_s * 1e9:
@@ -169,7 +178,6 @@ class BaseFrameTracker:
                 f"points of camera {seen.camera} are in the frame of {seen.place}: expected {self._place}, like those "
                 "before; give each camera a pose in base, or reset the tracker"
             )
-        self._place = seen.place
 
     def _look(
         self, seen: _Seen, camera: int, previous_ns: int, class_ids: IntArray, visibility: Visibility | None
@@ -202,7 +210,7 @@ def _read(detections: Localized | Points, stamp_ns: int | None) -> _Seen:
             raise BadInput("points have no stamp: give stamp_ns, the time at which they were measured [ns]")
         points = np.asarray(detections.points_m)
         return _Seen(
-            stamp_ns=int(stamp_ns),
+            stamp_ns=check_stamp(stamp_ns),
             what=f"a look of {detections.source}",
             camera=detections.source,
             place="base",
@@ -215,7 +223,7 @@ def _read(detections: Localized | Points, stamp_ns: int | None) -> _Seen:
         )
     found = detections.detections
     return _Seen(
-        stamp_ns=found.stamp_ns if stamp_ns is None else int(stamp_ns),
+        stamp_ns=check_stamp(found.stamp_ns if stamp_ns is None else stamp_ns),
         what=f"frame {found.sequence} of camera {found.camera_name}",
         camera=found.camera_name,
         # Points in a camera's own frame have no common place with those of another camera.

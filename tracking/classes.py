@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from deploy.errors import BadInput
 from geometry.types import Array, IntArray
 
-MAX_NAMES = 1024
+# Enough for the largest vocabularies of detectors (LVIS: 1203). Votes and compatibilities are kept for all of them.
+MAX_NAMES = 2048
+# Of a detector that names other classes in each frame, so many lists are remembered.
+MAX_LISTS = 256
 
 Compatibility = Mapping[str, Mapping[str, float]]
 """By two names of classes, in either order: 1 a detector often takes one for the other, 0 they are never one object."""
@@ -28,22 +31,24 @@ class NameTable:
     def __len__(self) -> int:
         return len(self.names)
 
-    def number(self, name: str) -> int:
-        """Number of a name, which is a new one if the name is new.
+    def numbers(self, names: Iterable[str]) -> list[int]:
+        """Numbers of some names, which are new ones where the name is new.
 
         Raises:
-            BadInput: If there are too many.
+            BadInput: If there are too many; then none of them is new.
         """
-        found = self._numbers.get(name)
-        if found is None:
-            found = len(self._numbers)
-            if found == MAX_NAMES:
+        names = tuple(names)
+        new = [name for name in dict.fromkeys(names) if name not in self._numbers]
+        if new:
+            count = len(self) + len(new)
+            if count > MAX_NAMES:
                 raise BadInput(
-                    f"{self._kind} {name!r} is number {found + 1}: expected at most {MAX_NAMES}; reset the tracker"
+                    f"{self._kind} {new[-1]!r} is number {count}: expected at most {MAX_NAMES} in one tracker; use "
+                    "fewer names, or reset the tracker"
                 )
-            self._numbers[name] = found
+            self._numbers.update(zip(new, range(len(self), count), strict=True))
             self.names = tuple(self._numbers)
-        return found
+        return [self._numbers[name] for name in names]
 
 
 class ClassTable:
@@ -80,12 +85,19 @@ class ClassTable:
         """
         found = self._numbers.get(names)
         if found is None:
-            found = np.array([self._names.number(name) for name in names], dtype=np.int64)
+            found = np.array(self._names.numbers(names), dtype=np.int64)
+            if len(self._numbers) >= MAX_LISTS:
+                self._numbers.clear()
             self._numbers[names] = found
-            self.matrix = np.array([[self._pair(a, b) for b in self.names] for a in self.names])
+            if len(self) > len(self.matrix):
+                self.matrix = self._compatibilities()
         return found
 
-    def _pair(self, a: str, b: str) -> float:
-        if a == b:
-            return 1.0
-        return self._pairs.get((a, b), self._pairs.get((b, a), self._other))
+    def _compatibilities(self) -> Array:
+        matrix = np.full((len(self), len(self)), self._other)
+        np.fill_diagonal(matrix, 1.0)
+        numbers = {name: number for number, name in enumerate(self.names)}
+        for (a, b), value in self._pairs.items():
+            if a in numbers and b in numbers:
+                matrix[numbers[a], numbers[b]] = matrix[numbers[b], numbers[a]] = value
+        return matrix

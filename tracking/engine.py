@@ -14,12 +14,16 @@ import numpy as np
 from geometry.types import Array, BoolArray, IntArray
 
 from . import lifecycle
+from .checks import check_stamp
 from .classes import ClassTable
 from .lifecycle import Lifecycle
 from .parameters import LifeParameters
 from .rounds import STRONG, Matches, Pairs, associate, nothing
 from .store import Column, TrackStore
 from .tracks import Motion, Snapshot, Tracks
+
+# Pairs of detections that are compared at a time: memory for a detector that suppresses nothing.
+AT_ONCE = 500_000
 
 
 @dataclass(slots=True, eq=False)
@@ -98,6 +102,7 @@ class TrackerCore(Generic[AnyLook]):
         self.store = TrackStore(space.rows, space.columns)
         self.classes = classes
         self.now_ns: int | None = None
+        self._max_tracks = parameters.max_tracks
         self._next_id = 1
 
     def advance(self, stamp_ns: int) -> None:
@@ -122,6 +127,8 @@ class TrackerCore(Generic[AnyLook]):
         else:
             matches = nothing(count, known)
         track_of, silent = matches.track_of, matches.silent
+        # First of all: a user's view of the scene may fail.
+        unseen_ns = space.unseen(look, store, silent) if len(silent) else 0
         if len(silent) < known:
             rows = (track_of >= 0).nonzero()[0]
             tracks = track_of[rows]
@@ -129,7 +136,7 @@ class TrackerCore(Generic[AnyLook]):
             late = self.now_ns is not None and look.stamp_ns < self.now_ns
             self.lifecycle.see(store, tracks, look.stamp_ns, late, look.scores[rows], look.class_ids[rows])
         if len(silent):
-            alive = self.lifecycle.miss(store, silent, space.unseen(look, store, silent))
+            alive = self.lifecycle.miss(store, silent, unseen_ns)
             if alive is not None:
                 track_of = self._drop(alive, track_of)
         if known - len(silent) < count:
@@ -141,7 +148,7 @@ class TrackerCore(Generic[AnyLook]):
 
     def predicted(self, stamp_ns: int) -> Tracks:
         """All live tracks at another instant, without changing them."""
-        return Tracks(self._snapshot(stamp_ns), None)
+        return Tracks(self._snapshot(check_stamp(stamp_ns)), None)
 
     def _snapshot(self, stamp_ns: int | None = None) -> Snapshot:
         store = self.store
@@ -175,7 +182,8 @@ class TrackerCore(Generic[AnyLook]):
             return track_of
         if len(rows) > 1:
             rows = rows[(-look.scores[rows]).argsort(kind="stable")]
-        same = self._space.repeats(look, rows)
+            rows = rows[: self._max_tracks]
+        same = self._repeats(look, rows)
         if same is None:
             return self._start(look, track_of, rows)
         chosen, repeated, originals = _without_repeats(track_of, rows, same)
@@ -183,6 +191,19 @@ class TrackerCore(Generic[AnyLook]):
         if len(repeated) and self.store.votes.shape[1] > 1:
             lifecycle.vote(self.store, track_of[originals], look.scores[repeated], look.class_ids[repeated])
         return track_of
+
+    def _repeats(self, look: AnyLook, rows: IntArray) -> BoolArray | None:
+        """`Space.repeats`, some rows at a time where they are many; classes that are never one object do not repeat."""
+        space, count = self._space, len(look.scores)
+        if len(rows) * count <= AT_ONCE:
+            same = space.repeats(look, rows)
+        else:
+            parts = np.array_split(rows, -(-len(rows) * count // AT_ONCE))
+            found = [(len(part), space.repeats(look, part)) for part in parts]
+            same = np.vstack([np.zeros((size, count), np.bool_) if some is None else some for size, some in found])
+        if same is not None and len(self.classes) > 1:
+            same &= self.classes.matrix[look.class_ids[rows]][:, look.class_ids] > 0.0
+        return same
 
     def _start(self, look: AnyLook, track_of: IntArray, rows: IntArray) -> IntArray:
         """Start a track for each of detections `rows`."""

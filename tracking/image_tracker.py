@@ -12,6 +12,7 @@ from geometry.types import Array, IntArray
 from perception.detections import Detections
 
 from .camera_motion import check_motion
+from .checks import check_scores, check_stamp
 from .classes import MAX_NAMES, ClassTable
 from .engine import TrackerCore
 from .image_space import ImageLook, ImageSpace, centre_form
@@ -19,8 +20,8 @@ from .parameters import ImageTrackerParameters
 from .rounds import IGNORED, level
 from .tracks import Tracks
 
-# A box of more than this is damage [px^2].
-LARGEST_PX2 = 1e12
+# A box that reaches farther than this, or is thinner than that, is damage [px].
+FARTHEST_PX, LEAST_PX = 1e7, 1e-3
 
 
 class ImageTracker:
@@ -70,10 +71,11 @@ class ImageTracker:
             One row per detection.
 
         Raises:
-            BadInput: If the stamp is missing or not later than the newest one, the shapes disagree or the motion is not
-                one; then the tracker stays as it was.
+            BadInput: If the stamp is missing, not whole or not later than the newest one, the shapes disagree, a score
+                is above 1 or the motion is not one; then the tracker stays as it was.
         """
         boxes, scores, classes, names = _read(detections)
+        check_scores(scores)
         now_ns = self._stamp(detections, stamp_ns)
         motion = None if camera_motion is None else check_motion(camera_motion)
         core = self._core
@@ -99,29 +101,32 @@ class ImageTracker:
                 raise BadInput(
                     f"detections of type {type(detections).__name__} have no stamp: give stamp_ns, the capture time"
                 )
-        before_ns = self._core.now_ns
-        if before_ns is not None and stamp_ns <= before_ns:
+        now_ns, before_ns = check_stamp(stamp_ns), self._core.now_ns
+        if before_ns is not None and now_ns <= before_ns:
             raise BadInput(
-                f"stamp_ns = {stamp_ns}: expected later than the newest one, {before_ns}; drop late pictures, or reset "
+                f"stamp_ns = {now_ns}: expected later than the newest one, {before_ns}; drop late pictures, or reset "
                 "the tracker where time starts anew"
             )
-        return int(stamp_ns)
+        return now_ns
 
     def _look(self, stamp_ns: int, boxes: Array, scores: Array, class_ids: IntArray) -> ImageLook:
+        near = np.abs(boxes) < FARTHEST_PX
+        if np.count_nonzero(near) < boxes.size:
+            boxes = np.where(near.all(axis=1, keepdims=True), boxes, 0.0)
         measured = centre_form(boxes)
         sides = measured[2:]
         levels = level(scores, self._parameters)
-        area = sides[0] * sides[1]
-        if np.count_nonzero(sides > 0.0) < 2 * len(scores) or not area.dot(area) < LARGEST_PX2**2:
-            bad = ~(np.isfinite(measured).all(axis=0) & (sides > 0.0).all(axis=0) & (area < LARGEST_PX2))
+        if np.count_nonzero(sides > LEAST_PX) < 2 * len(scores):
+            bad = (sides <= LEAST_PX).any(axis=0)
             levels[bad] = IGNORED
             measured[:, bad] = 1.0
-            area[bad] = 1.0
+        sizes = np.sqrt(sides[0] * sides[1])
         before_ns = self._core.now_ns
         elapsed_ns = 0 if before_ns is None else stamp_ns - before_ns
-        return ImageLook(stamp_ns, scores, class_ids, levels, measured, np.sqrt(area), elapsed_ns, self._first)
+        return ImageLook(stamp_ns, scores, class_ids, levels, measured, sizes, elapsed_ns, self._first)
 
 
+_NUMERALS = tuple(str(number) for number in range(MAX_NAMES))
 _UNNAMED: dict[int, tuple[str, ...]] = {}
 
 
@@ -139,14 +144,19 @@ def _read(detections: Any) -> tuple[Array, Array, IntArray, tuple[str, ...]]:
         raise BadInput(
             f"detections of type {type(detections).__name__}: expected perception.Detections, or an object with xyxy"
         )
-    boxes = np.array(xyxy, dtype=np.float64).reshape(-1, 4)
-    count = len(boxes)
     confidence, class_id = getattr(detections, "confidence", None), getattr(detections, "class_id", None)
-    scores = np.ones(count) if confidence is None else np.array(confidence, dtype=np.float64)
-    classes = np.zeros(count, dtype=np.int64) if class_id is None else np.array(class_id, dtype=np.int64)
-    if scores.shape != (count,) or classes.shape != (count,):
+    try:
+        boxes = np.array(xyxy, dtype=np.float64)
+        count = len(boxes)
+        scores = np.ones(count) if confidence is None else np.array(confidence, dtype=np.float64)
+        classes = np.zeros(count, dtype=np.int64) if class_id is None else np.array(class_id, dtype=np.int64)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"detections: {error}; expected numbers xyxy (M, 4), confidence (M,), class_id (M,)") from error
+    if not count:
+        boxes = boxes.reshape(0, 4)
+    if boxes.shape != (count, 4) or scores.shape != (count,) or classes.shape != (count,):
         raise BadInput(
-            f"xyxy of {count} boxes, confidence {scores.shape}, class_id {classes.shape}: expected ({count},) each"
+            f"xyxy {boxes.shape}, confidence {scores.shape}, class_id {classes.shape}: expected (M, 4), (M,), (M,)"
         )
     # As unsigned numbers, negative ones are the largest: one comparison finds both mistakes.
     highest = count and int(classes.view(np.uint64).max())
@@ -154,5 +164,5 @@ def _read(detections: Any) -> tuple[Array, Array, IntArray, tuple[str, ...]]:
         raise BadInput(f"class_id {classes.min()}..{classes.max()}: expected 0..{MAX_NAMES - 1}")
     names = _UNNAMED.get(highest)
     if names is None:
-        names = _UNNAMED[highest] = tuple(str(number) for number in range(highest + 1))
+        names = _UNNAMED[highest] = _NUMERALS[: highest + 1]
     return boxes, scores, classes, names

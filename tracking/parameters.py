@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 
 from deploy.errors import BadInput
@@ -13,8 +12,12 @@ _POSITIVE = frozenset(
     {"tentative_s", "coast_s", "lost_s", "settle_s", "gate_sigma", "gate_m", "gate_sizes", "distance_weight"}
     | {"initial_speed_m_s", "minimum_sigma_m", "box_noise", "initial_speed"}
 )
-_SHARE = frozenset({"hidden_rate", "high_score", "low_score", "duplicate_iou", "depthless_iou", "other_class", "tentative_gate"})
+_SHARE = frozenset(
+    {"hidden_rate", "high_score", "low_score", "duplicate_iou", "depthless_iou", "other_class", "tentative_gate"}
+)
 _COUNT = frozenset({"confirm_hits", "max_tracks"})
+# For ever, or as good as: times up to this fit into int64 nanoseconds.
+LARGEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,9 @@ class LifeParameters:
             elif name in _SHARE:
                 good, wanted = 0.0 <= value <= 1.0, "0..1"
             elif name in _POSITIVE:
-                good, wanted = math.isfinite(value) and value > 0.0, "> 0 and finite"
+                good, wanted = 0.0 < value <= LARGEST, f"> 0, at most {LARGEST:g}"
             else:
-                good, wanted = math.isfinite(value) and value >= 0.0, ">= 0 and finite"
+                good, wanted = 0.0 <= value <= LARGEST, f">= 0, at most {LARGEST:g}"
             if not good:
                 raise BadInput(f"tracker {name} = {value}: expected {wanted}; the default is {entry.default}")
 

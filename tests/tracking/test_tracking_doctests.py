@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("module", ["assignment", "symmetric"])
+@pytest.mark.parametrize("module", ["assignment", "checks", "symmetric"])
 def test_examples(module: str) -> None:
     results = doctest.testmod(importlib.import_module(f"tracking.{module}"), optionflags=doctest.ELLIPSIS)
     assert results.attempted
