@@ -11,7 +11,7 @@ import numpy as np
 from geometry.types import Array, BoolArray, IntArray
 
 from .assignment import association_cost
-from .axes_filter import POSITION, ROWS, VELOCITY, AxesFilter, AxesMotion
+from .axes_filter import MOTION, POSITION, ROWS, VELOCITY, AxesFilter, AxesMotion
 from .classes import ClassTable
 from .engine import Look
 from .gating import near_pairs
@@ -22,6 +22,11 @@ from .store import Column, TrackStore
 
 # A pair that costs more than leaving both alone would: without any overlap, beyond half a size of distance.
 UNMATCHED_COST = 0.5
+
+# What is farther away is no box of a picture [px].
+FARTHEST_PX = 1e7
+# Third coordinate of a homography at its horizon is 0, and at the picture's corner 1.
+NEAREST = 0.1
 
 _NO_TIME = np.zeros(0)
 _CENTRE = np.array([[0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [-1, 0, 1, 0], [0, -1, 0, 1]])
@@ -81,13 +86,17 @@ class ImageSpace:
         self._reach = 0.5 * parameters.gate_sizes
         self._reaches = self._reach * np.array([parameters.tentative_gate, 1.0])
         self._coast_ns = round(parameters.coast_s * 1e9)
+        self._period_ns = 0
 
     def advance(self, store: TrackStore, from_ns: int, to_ns: int) -> None:
         """Move all tracks forward in time."""
         self._predict(store.state, store, from_ns, to_ns)
+        self._period_ns = to_ns - from_ns
 
     def _predict(self, block: Array, store: TrackStore, from_ns: int, to_ns: int) -> None:
-        dt_ns, believed_ns = to_ns - from_ns, to_ns - self._coast_ns
+        # Of a slow camera, velocities are believed from look to look, as they were measured; of one that stood still
+        # they are not.
+        dt_ns, believed_ns = to_ns - from_ns, to_ns - max(self._coast_ns, self._period_ns)
         late = (store.seen_ns < believed_ns).nonzero()[0]
         settling_s = np.minimum(believed_ns - store.seen_ns[late], dt_ns) * 1e-9 if len(late) else _NO_TIME
         self._filter.predict(block, dt_ns * 1e-9, late, settling_s)
@@ -156,7 +165,8 @@ class ImageSpace:
     def move(self, store: TrackStore, camera_motion: Array) -> None:
         """Carry all states along with the picture.
 
-        What is small about a centre is turned and scaled by the homography's derivative there.
+        What is small about a centre is turned and scaled by the homography's derivative there. A track that comes near
+        the horizon of the motion, or too far away, is over: it cannot be in the picture.
 
         Args:
             store: Tracks.
@@ -167,6 +177,8 @@ class ImageSpace:
             return
         u, v = block[0], block[1]
         x, y, w = camera_motion @ np.stack((u, v, np.ones_like(u)))
+        before_it = w > NEAREST
+        w = np.maximum(w, NEAREST)
         x, y = x / w, y / w
         # Shape (2 out, 2 in, N).
         derivative = (camera_motion[:2, :2, None] - np.stack((x, y))[:, None] * camera_motion[2, :2, None]) / w
@@ -176,3 +188,6 @@ class ImageSpace:
         zoom = np.sqrt(np.abs(derivative[0, 0] * derivative[1, 1] - derivative[0, 1] * derivative[1, 0]))
         block[2:4] *= zoom
         block[VELOCITY][2:] *= zoom
+        alive = before_it & (np.abs(block[MOTION]) < FARTHEST_PX).all(axis=0)
+        if not alive.all():
+            store.keep(alive)

@@ -15,13 +15,13 @@ from .camera_motion import check_motion
 from .checks import check_scores, check_stamp
 from .classes import MAX_NAMES, ClassTable
 from .engine import TrackerCore
-from .image_space import ImageLook, ImageSpace, centre_form
+from .image_space import FARTHEST_PX, ImageLook, ImageSpace, centre_form
 from .parameters import ImageTrackerParameters
 from .rounds import IGNORED, level
 from .tracks import Tracks
 
-# A box that reaches farther than this, or is thinner than that, is damage [px].
-FARTHEST_PX, LEAST_PX = 1e7, 1e-3
+# A thinner box has no area [px].
+LEAST_PX = 1e-3
 
 
 class ImageTracker:

@@ -198,7 +198,7 @@ class Tracks:
         """Keep some rows: a mask, or numbers of rows in the order that is wanted."""
         present = np.arange(len(self)) if self._rows is None else self._rows
         chosen = Tracks(self._snapshot, np.asarray(present[rows], dtype=np.int64), self.detection_ids)
-        chosen.__dict__["ids"] = self.ids[rows]
+        chosen.__dict__["ids"] = _read_only(self.ids[rows])
         return chosen
 
     def confirmed(self) -> Tracks:
