@@ -62,6 +62,6 @@ def _fields(line: str) -> list[str]:
 
 def _number(field: str, where: str, form: str) -> float:
     try:
-        return float(field)
+        return float(field.replace("_", "?"))  # 2_1 is 21 to Python alone
     except ValueError:
         raise BadInput(f"{where}: {field[:40]!r} is not a number; expected rows {form}") from None

@@ -70,9 +70,9 @@ def _track(tracker: ImageTracker, sequence: MotSequence, motions: Motions, fps: 
     from launch.mot.sequence import stamp_ns
 
     ids = np.full(len(sequence.rows), -1, dtype=np.int64)
-    update_ns = []
-    # Frames without detections are updates too: nobody was seen in them.
-    for done, frame in enumerate(range(sequence.first, sequence.last + 1), start=1):
+    update_ns: list[int] = []
+    frame = sequence.first
+    while frame <= sequence.last:
         rows = sequence.in_frame(frame)
         detections = sequence.detections(frame, stamp_ns(frame, fps))
         motion = motions.at(frame, sequence.boxes(rows))
@@ -80,8 +80,10 @@ def _track(tracker: ImageTracker, sequence: MotSequence, motions: Motions, fps: 
         tracks = tracker.update(detections, camera_motion=motion)
         update_ns.append(time.perf_counter_ns() - begin)
         ids[rows] = tracks.ids
-        if done % STEP == 0:
+        if len(update_ns) % STEP == 0:
             progress(f"frame {frame} of {sequence.last}")
+        # Frames without detections are updates too: nobody was seen in them. If nobody is left, they say nothing.
+        frame = frame + 1 if len(tracks.all) else sequence.next_frame(frame)
     return ids, update_ns
 
 

@@ -33,14 +33,21 @@ def add_tracking_commands(commands: Any, epilog: str) -> None:
 
 
 def _frame_rate(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0.01 <= value <= 1000.0:
         raise argparse.ArgumentTypeError(f"{text}: expected 0.01 to 1000 frames a second")
     return value
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number") from None
+
+
 def _finite(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not abs(value) < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: expected a finite number")
     return value

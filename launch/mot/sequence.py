@@ -45,6 +45,11 @@ class MotSequence:
         begin, end = np.searchsorted(self.rows.frames, (frame, frame + 1)).tolist()
         return slice(begin, end)
 
+    def next_frame(self, frame: int) -> int:
+        """The first frame with detections behind a frame; behind the last one if there is none."""
+        row = int(np.searchsorted(self.rows.frames, frame, side="right"))
+        return int(self.rows.frames[row]) if row < len(self.rows) else self.last + 1
+
     def boxes(self, rows: slice) -> Array:
         """Shape (M, 4): x1, y1, x2, y2 of some rows [px]."""
         ltwh = self.rows.boxes_ltwh[rows]

@@ -85,6 +85,7 @@ DAMAGED = {
     "1,-1,10,20,30": "5 columns; expected 6 or more",
     "1,-1,10,20,30,40,,-1,-1,-1": "'' is not a number",
     "1,-1,10,20,wide,40,1": "'wide' is not a number",
+    "2_1,-1,10,20,30,40,1": "'2_1' is not a number",
     "frame,id,left,top,width,height": "'frame' is not a number",
     "1,-1,10,20,nan,40,1": "expected left, top, width, height",
     "1,-1,inf,20,30,40,1": "expected left, top, width, height",
