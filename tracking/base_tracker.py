@@ -221,6 +221,11 @@ def _read(detections: Localized | Points, stamp_ns: int | None) -> _Seen:
             class_ids=np.asarray(detections.class_ids),
             class_names=detections.class_names,
         )
+    if not isinstance(detections, Localized):
+        raise BadInput(
+            f"detections of type {type(detections).__name__} have no places: expected perception.Localized or "
+            "tracking.Points; boxes alone are for an ImageTracker"
+        )
     found = detections.detections
     return _Seen(
         stamp_ns=check_stamp(found.stamp_ns if stamp_ns is None else stamp_ns),

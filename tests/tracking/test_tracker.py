@@ -418,6 +418,12 @@ def test_five_hundred_objects():
     assert len(tracks) == 500
 
 
+@pytest.mark.parametrize("wrong", [np.zeros((1, 3)), look(0.0, [[0.5, 0, 0]]).detections])
+def test_what_has_no_places_is_named(wrong):
+    with pytest.raises(ValueError, match=f"detections of type {type(wrong).__name__} have no places"):
+        BaseFrameTracker().update(wrong, stamp_ns=0)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
