@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BENCHMARK = ROOT / "benchmarks" / "tracking_compare.py"
+BENCHMARK = ROOT / "benchmarks" / "tracking.py"
 PEERS = ("trackers", "norfair", "motpy", "trackforge", "similari")
 
 
@@ -44,7 +44,7 @@ def run(arguments: list[str], hidden: tuple[str, ...] = ()) -> subprocess.Comple
     """Run it; modules of the names `hidden` cannot be imported."""
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({hidden!r})); sys.path.insert(0, {str(BENCHMARK.parent)!r}); "
-        f"sys.argv = ['tracking_compare.py', *{arguments!r}]; import runpy; "
+        f"sys.argv = ['tracking.py', *{arguments!r}]; import runpy; "
         f"runpy.run_path({str(BENCHMARK)!r}, run_name='__main__')"
     )
     return subprocess.run(
