@@ -18,7 +18,7 @@ the clock stands beside it, and on a quiet machine they agree.
 
 Scored, at IoU 0.5 with the true boxes, is what each says of a frame. `detected` takes the rows that have a detection in
 that frame, so that it compares associations. `returned` takes all rows, also the predictions that norfair and motpy
-return for objects that were missed, and for ours those of confirmed tracks that are not lost. What a tracker holds back
+return for objects that were missed, and for ours those of tracks seen within the last 0.2 s. What a tracker holds back
 because it is too young counts as missed. Of long scenes of many objects the first 100 000 true boxes are scored.
 """
 
