@@ -12,13 +12,16 @@ from geometry.types import Array, BoolArray, IntArray
 from perception.localize import Localized
 
 from .base_space import BaseLook, BaseSpace, Visibility
-from .checks import check_scores, check_stamp
+from .checks import check_scores, check_stamp, without_damage
 from .classes import ClassTable, NameTable
 from .engine import TrackerCore
 from .parameters import TrackerParameters
 from .rounds import IGNORED, level
 from .symmetric import positive_definite
 from .tracks import Tracks
+
+# A point farther away, or a standard deviation above it, is damage [m].
+FARTHEST_M = 1e6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,8 +185,12 @@ class BaseFrameTracker:
     def _look(
         self, seen: _Seen, camera: int, previous_ns: int, class_ids: IntArray, visibility: Visibility | None
     ) -> BaseLook:
-        noise = 0.5 * (seen.covariances_m2 + seen.covariances_m2.transpose(0, 2, 1)) + self._floor_m2
-        located: BoolArray = np.isfinite(seen.points_m).all(axis=1) & positive_definite(noise)
+        points = seen.points_m
+        located: BoolArray = (np.abs(points) < FARTHEST_M).all(axis=1)
+        located &= (np.abs(seen.covariances_m2) < FARTHEST_M**2).all(axis=(1, 2))
+        covariances = np.where(located[:, None, None], seen.covariances_m2, np.nan)
+        noise = 0.5 * (covariances + covariances.transpose(0, 2, 1)) + self._floor_m2
+        located &= positive_definite(noise)
         levels = level(seen.scores, self._parameters)
         assert self._core.now_ns is not None
         return BaseLook(
@@ -194,8 +201,8 @@ class BaseFrameTracker:
             now_ns=self._core.now_ns,
             camera=camera,
             previous_ns=previous_ns,
-            boxes=seen.boxes,
-            points_m=seen.points_m,
+            boxes=without_damage(seen.boxes),
+            points_m=np.where(located[:, None], points, np.nan),
             noise_m2=noise,
             located=located,
             pointless=(levels > IGNORED) & ~located,

@@ -14,6 +14,8 @@ from geometry.types import Array
 FARTHEST_NS = 2**62
 # A sum of probabilities in single precision may come to a little more than 1.
 HIGHEST_SCORE = 1.001
+# What is farther away is no place in a picture [px].
+FARTHEST_PX = 1e7
 
 
 def check_stamp(stamp_ns: Any) -> int:
@@ -43,3 +45,11 @@ def check_scores(scores: Array) -> None:
     """
     if np.count_nonzero(scores > HIGHEST_SCORE):
         raise BadInput(f"score {np.nanmax(scores):g}: expected 0..1; divide percents by 100, pass none if not known")
+
+
+def without_damage(boxes: Array) -> Array:
+    """Boxes (M, 4); those that are not finite, or far from any picture, as zeros, which have no area."""
+    near = np.abs(boxes) < FARTHEST_PX
+    if np.count_nonzero(near) == boxes.size:
+        return boxes
+    return np.where(near.all(axis=1, keepdims=True), boxes, 0.0)

@@ -12,6 +12,7 @@ from geometry.types import Array, BoolArray, IntArray
 
 from .assignment import association_cost
 from .axes_filter import MOTION, POSITION, ROWS, VELOCITY, AxesFilter, AxesMotion
+from .checks import FARTHEST_PX
 from .classes import ClassTable
 from .engine import Look
 from .gating import near_pairs
@@ -23,8 +24,6 @@ from .store import Column, TrackStore
 # A pair that costs more than leaving both alone would: without any overlap, beyond half a size of distance.
 UNMATCHED_COST = 0.5
 
-# What is farther away is no box of a picture [px].
-FARTHEST_PX = 1e7
 # Third coordinate of a homography at its horizon is 0, and at the picture's corner 1.
 NEAREST = 0.1
 

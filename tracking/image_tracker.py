@@ -12,10 +12,10 @@ from geometry.types import Array, IntArray
 from perception.detections import Detections
 
 from .camera_motion import check_motion
-from .checks import check_scores, check_stamp
+from .checks import check_scores, check_stamp, without_damage
 from .classes import MAX_NAMES, ClassTable
 from .engine import TrackerCore
-from .image_space import FARTHEST_PX, ImageLook, ImageSpace, centre_form
+from .image_space import ImageLook, ImageSpace, centre_form
 from .parameters import ImageTrackerParameters
 from .rounds import IGNORED, level
 from .tracks import Tracks
@@ -110,10 +110,7 @@ class ImageTracker:
         return now_ns
 
     def _look(self, stamp_ns: int, boxes: Array, scores: Array, class_ids: IntArray) -> ImageLook:
-        near = np.abs(boxes) < FARTHEST_PX
-        if np.count_nonzero(near) < boxes.size:
-            boxes = np.where(near.all(axis=1, keepdims=True), boxes, 0.0)
-        measured = centre_form(boxes)
+        measured = centre_form(without_damage(boxes))
         sides = measured[2:]
         levels = level(scores, self._parameters)
         if np.count_nonzero(sides > LEAST_PX) < 2 * len(scores):
