@@ -186,8 +186,8 @@ class BaseFrameTracker:
         self, seen: _Seen, camera: int, previous_ns: int, class_ids: IntArray, visibility: Visibility | None
     ) -> BaseLook:
         points = seen.points_m
-        located: BoolArray = (np.abs(points) < FARTHEST_M).all(axis=1)
-        located &= (np.abs(seen.covariances_m2) < FARTHEST_M**2).all(axis=(1, 2))
+        largest = np.abs(seen.covariances_m2).max(axis=(1, 2), initial=0.0)
+        located: BoolArray = (np.abs(points) < FARTHEST_M).all(axis=1) & (largest < FARTHEST_M**2)
         covariances = np.where(located[:, None, None], seen.covariances_m2, np.nan)
         noise = 0.5 * (covariances + covariances.transpose(0, 2, 1)) + self._floor_m2
         located &= positive_definite(noise)
