@@ -169,10 +169,14 @@ class Tracks:
         Raises:
             BadInput: If the tracks are not in an image.
         """
-        if self.position.shape[1] != 4:
+        position = self.position
+        if position.shape[1] != 4:
             raise BadInput("tracks in space have no boxes: expected those of an ImageTracker; use position")
-        half = 0.5 * self.position[:, 2:]
-        return _read_only(np.hstack((self.position[:, :2] - half, self.position[:, :2] + half)))
+        boxes = np.empty_like(position)
+        half = 0.5 * position[:, 2:]
+        np.subtract(position[:, :2], half, out=boxes[:, :2])
+        np.add(position[:, :2], half, out=boxes[:, 2:])
+        return _read_only(boxes)
 
     @_once
     def class_ids(self) -> npt.NDArray[np.int32]:
