@@ -70,7 +70,7 @@ class AxesFilter:
         block[VELOCITY] = 0.0
         block[COVARIANCE] = self._first
 
-    def predict(self, block: Array, dt_s: float, late: IntArray, settling_s: Array) -> None:
+    def predict(self, block: Array, dt_s: float, late: IntArray, begin_s: Array | None) -> None:
         """Move boxes forward in time: at constant velocity; those not measured for long slow down.
 
         Both motions are exact, also their noise: two steps are as good as one of the same length.
@@ -79,7 +79,7 @@ class AxesFilter:
             block: Shape (11, N).
             dt_s: Length of the step, > 0 [s].
             late: Shape (K,): boxes that slow down at the end of the step.
-            settling_s: Shape (K,): for how long before that end, > 0, at most `dt_s` [s].
+            begin_s: Shape (K,): how long after its beginning they do so, >= 0 [s]. None: all at once.
         """
         if dt_s != self._dt_s:
             self._dt_s, self._coasting, self._settling = dt_s, self._coast(dt_s), self._settle(dt_s)
@@ -89,11 +89,10 @@ class AxesFilter:
         if len(late):
             transition, noise = self._settling
             block[:, late] = transition @ before + noise
-            # Those that begin to slow down in the course of the step.
-            begin = settling_s < dt_s
-            for t in np.unique(settling_s[begin]).tolist() if np.count_nonzero(begin) else ():
-                k = (settling_s == t).nonzero()[0]
-                block[:, late[k]] = self._slow_down(before.take(k, 1), dt_s - t, t)
+        if begin_s is not None:
+            for t in np.unique(begin_s[begin_s > 0.0]).tolist():
+                k = (begin_s == t).nonzero()[0]
+                block[:, late[k]] = self._slow_down(before.take(k, 1), t, dt_s - t)
         sides = block[2:4]
         np.maximum(sides, SMALLEST_PX, out=sides)
 

@@ -12,8 +12,8 @@ from geometry.types import Array
 
 # Differences of two stamps within this fit into int64 [ns].
 FARTHEST_NS = 2**62
-# A sum of probabilities in single precision may come to a little more than 1.
-HIGHEST_SCORE = 1.001
+# Probabilities of a quantized model may come to a little more than 1.
+HIGHEST_SCORE = 1.05
 # What is farther away is no place in a picture [px].
 FARTHEST_PX = 1e7
 

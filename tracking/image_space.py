@@ -27,7 +27,6 @@ UNMATCHED_COST = 0.5
 # Third coordinate of a homography at its horizon is 0, and at the picture's corner 1.
 NEAREST = 0.1
 
-_NO_TIME = np.zeros(0)
 _CENTRE = np.array([[0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [-1, 0, 1, 0], [0, -1, 0, 1]])
 
 
@@ -97,8 +96,10 @@ class ImageSpace:
         # they are not.
         dt_ns, believed_ns = to_ns - from_ns, to_ns - max(self._coast_ns, self._period_ns)
         late = (store.seen_ns < believed_ns).nonzero()[0]
-        settling_s = np.minimum(believed_ns - store.seen_ns[late], dt_ns) * 1e-9 if len(late) else _NO_TIME
-        self._filter.predict(block, dt_ns * 1e-9, late, settling_s)
+        begin_s = None
+        if len(late) and np.count_nonzero(store.seen_ns <= believed_ns - dt_ns) < len(late):
+            begin_s = np.maximum(dt_ns - (believed_ns - store.seen_ns[late]), 0) * 1e-9
+        self._filter.predict(block, dt_ns * 1e-9, late, begin_s)
 
     def pairs(self, look: ImageLook, store: TrackStore) -> Pairs:
         """Pairs whose boxes, as (u, v, w, h), are within `gate_sizes` of their mean size; less if classes differ."""

@@ -90,7 +90,7 @@ def test_a_score_is_a_probability(score):
 
 
 def test_a_little_more_than_one_is_rounding():
-    assert ImageTracker().update(detected(BOX, np.array([1.0001], np.float32)), stamp_ns=0).ids.tolist() == [1]
+    assert ImageTracker().update(detected(BOX, np.array([1.04], np.float32)), stamp_ns=0).ids.tolist() == [1]
 
 
 @pytest.mark.parametrize(
