@@ -54,7 +54,7 @@ def test_equals_a_double_loop(many):
     gating.MANY = many
     try:
 
-        @settings(deadline=None, max_examples=100)
+        @settings(deadline=None, max_examples=60)
         @given(sides())
         def equal(case):
             check(*case)

@@ -278,7 +278,7 @@ def updated(tracker, points, stamp_ns, sights):
     return tracker.update(points, stamp_ns=stamp_ns, visibility=view)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([3, 1024]))
 def test_what_always_holds(seed, max_tracks):
     tracker = BaseFrameTracker(TrackerParameters(max_tracks=max_tracks))
@@ -307,7 +307,7 @@ def test_what_always_holds(seed, max_tracks):
         assert everyone.class_ids.max(initial=0) < max(len(tracks.class_names), 1)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=5)
 @given(st.integers(0, 2**32 - 1))
 def test_a_prediction_changes_nothing(seed):
     asked, alone = BaseFrameTracker(), BaseFrameTracker()

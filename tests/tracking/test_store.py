@@ -53,7 +53,7 @@ def wider(records, classes, cameras):
     return result
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(
         st.one_of(
