@@ -11,6 +11,7 @@ State: one block of shape (11, N): position (4), velocity (4), covariances in si
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -139,12 +140,24 @@ def _noise(pp: float, pv: float, vv: float) -> Array:
 
 
 class AxesMotion:
-    """`Motion` of a block."""
+    """`Motion` of a block.
 
-    __slots__ = ("_block",)
+    Args:
+        block: Shape (11, N); not changed any more.
+        move: Moves such a block from one stamp to another, in place.
+    """
 
-    def __init__(self, block: Array) -> None:
+    __slots__ = ("_block", "_move")
+
+    def __init__(self, block: Array, move: Callable[[Array, int, int], None]) -> None:
         self._block = block
+        self._move = move
+
+    def later(self, from_ns: int, to_ns: int) -> AxesMotion:
+        """The same boxes at a later instant."""
+        block = self._block.copy()
+        self._move(block, from_ns, to_ns)
+        return AxesMotion(block, self._move)
 
     def position(self) -> Array:
         """Shape (N, 4) [px]."""

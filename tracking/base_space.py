@@ -87,13 +87,8 @@ class BaseSpace:
 
     def advance(self, store: TrackStore, from_ns: int, to_ns: int) -> None:
         """Move all tracks forward in time."""
-        self._predict(
-            store.column("means"), store.column("covariances"), store.column("measured_ns"), from_ns, to_ns
-        )  # fmt: skip
-
-    def _predict(self, means: Array, covariances: Array, measured_ns: IntArray, from_ns: int, to_ns: int) -> None:
-        unmeasured_s = np.maximum((from_ns - measured_ns) * 1e-9, 0.0)
-        kalman.predict(means, covariances, (to_ns - from_ns) * 1e-9, unmeasured_s, self._parameters)
+        means, covariances = store.column("means"), store.column("covariances")
+        kalman.move(means, covariances, store.column("measured_ns"), from_ns, to_ns, self._parameters)
 
     def pairs(self, look: BaseLook, store: TrackStore) -> Pairs:
         """Find the pairs that the distance in space allows.
@@ -281,12 +276,10 @@ class BaseSpace:
         store.column("measured_ns")[new] = store.column("aged_until_ns")[new] = look.stamp_ns
         self._keep_boxes(look, store, rows, np.arange(new.start, new.stop))
 
-    def motion(self, store: TrackStore, real: Array, from_ns: int, to_ns: int) -> SpaceMotion:  # noqa: ARG002
-        """A copy of where the tracks are, moved forward in time."""
+    def motion(self, store: TrackStore, life: IntArray, real: Array) -> SpaceMotion:  # noqa: ARG002
+        """Where the tracks are."""
         means, covariances = store.column("means").copy(), store.column("covariances").copy()
-        if to_ns > from_ns and len(means):
-            self._predict(means, covariances, store.column("measured_ns"), from_ns, to_ns)
-        return SpaceMotion(means, covariances)
+        return SpaceMotion(means, covariances, store.column("measured_ns").copy(), self._parameters)
 
 
 def _mahalanobis(offset: Array, spread: Array) -> tuple[Array, Array]:

@@ -14,7 +14,6 @@ import numpy as np
 from geometry.types import Array, BoolArray, IntArray
 
 from . import lifecycle
-from .checks import check_stamp
 from .classes import ClassTable
 from .lifecycle import Lifecycle
 from .parameters import LifeParameters
@@ -82,8 +81,8 @@ class Space(Protocol[AnyLook]):
     def start(self, look: AnyLook, store: TrackStore, rows: IntArray, new: slice) -> None:
         """Fill the state of new tracks from detections `rows`."""
 
-    def motion(self, store: TrackStore, real: Array, from_ns: int, to_ns: int) -> Motion:
-        """Where the tracks are, moved forward in time; `real` is a copy of the store's, to keep."""
+    def motion(self, store: TrackStore, life: IntArray, real: Array) -> Motion:
+        """Where the tracks are; `life` and `real` are copies of the store's, to keep."""
 
 
 class TrackerCore(Generic[AnyLook]):
@@ -148,21 +147,13 @@ class TrackerCore(Generic[AnyLook]):
 
     def predicted(self, stamp_ns: int) -> Tracks:
         """All live tracks at another instant, without changing them."""
-        return Tracks(self._snapshot(check_stamp(stamp_ns)), None)
+        return Tracks(self._snapshot(), None).predicted(stamp_ns)
 
-    def _snapshot(self, stamp_ns: int | None = None) -> Snapshot:
-        store = self.store
-        now_ns = (stamp_ns or 0) if self.now_ns is None else self.now_ns
-        to_ns = now_ns if stamp_ns is None or stamp_ns < now_ns else stamp_ns
-        real = store.real.copy()
-        return Snapshot(
-            to_ns,
-            now_ns - self._lost_ns,
-            store.life.copy(),
-            real[0],
-            self._space.motion(store, real, now_ns, to_ns),
-            self.classes.names,
-        )
+    def _snapshot(self) -> Snapshot:
+        store, now_ns = self.store, self.now_ns or 0
+        life, real = store.life.copy(), store.real.copy()
+        motion = self._space.motion(store, life, real)
+        return Snapshot(now_ns, now_ns - self._lost_ns, life, real[0], motion, self.classes.names)
 
     def _drop(self, alive: BoolArray, track_of: IntArray) -> IntArray:
         """Keep the tracks `alive`, and renumber those of the detections."""

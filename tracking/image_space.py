@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -19,7 +20,7 @@ from .gating import near_pairs
 from .lifecycle import Lifecycle
 from .parameters import ImageTrackerParameters
 from .rounds import Matches, Pairs
-from .store import Column, TrackStore
+from .store import SEEN, Column, TrackStore
 
 # A pair that costs more than leaving both alone would: without any overlap, beyond half a size of distance.
 UNMATCHED_COST = 0.5
@@ -88,17 +89,17 @@ class ImageSpace:
 
     def advance(self, store: TrackStore, from_ns: int, to_ns: int) -> None:
         """Move all tracks forward in time."""
-        self._predict(store.state, store, from_ns, to_ns)
+        self._predict(store.seen_ns, self._period_ns, store.state, from_ns, to_ns)
         self._period_ns = to_ns - from_ns
 
-    def _predict(self, block: Array, store: TrackStore, from_ns: int, to_ns: int) -> None:
+    def _predict(self, seen_ns: IntArray, period_ns: int, block: Array, from_ns: int, to_ns: int) -> None:
         # Of a slow camera, velocities are believed from look to look, as they were measured; of one that stood still
         # they are not.
-        dt_ns, believed_ns = to_ns - from_ns, to_ns - max(self._coast_ns, self._period_ns)
-        late = (store.seen_ns < believed_ns).nonzero()[0]
+        dt_ns, believed_ns = to_ns - from_ns, to_ns - max(self._coast_ns, period_ns)
+        late = (seen_ns < believed_ns).nonzero()[0]
         begin_s = None
-        if len(late) and np.count_nonzero(store.seen_ns <= believed_ns - dt_ns) < len(late):
-            begin_s = np.maximum(dt_ns - (believed_ns - store.seen_ns[late]), 0) * 1e-9
+        if len(late) and np.count_nonzero(seen_ns <= believed_ns - dt_ns) < len(late):
+            begin_s = np.maximum(dt_ns - (believed_ns - seen_ns[late]), 0) * 1e-9
         self._filter.predict(block, dt_ns * 1e-9, late, begin_s)
 
     def pairs(self, look: ImageLook, store: TrackStore) -> Pairs:
@@ -155,12 +156,9 @@ class ImageSpace:
         """Everything should have been seen since the look before."""
         return look.elapsed_ns
 
-    def motion(self, store: TrackStore, real: Array, from_ns: int, to_ns: int) -> AxesMotion:
-        """Where the tracks are, moved forward in time."""
-        block = real[1:]
-        if to_ns > from_ns:
-            self._predict(block, store, from_ns, to_ns)
-        return AxesMotion(block)
+    def motion(self, store: TrackStore, life: IntArray, real: Array) -> AxesMotion:  # noqa: ARG002
+        """Where the tracks are."""
+        return AxesMotion(real[1:], partial(self._predict, life[SEEN], self._period_ns))
 
     def move(self, store: TrackStore, camera_motion: Array) -> None:
         """Carry all states along with the picture.

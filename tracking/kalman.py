@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geometry.types import Array, BoolArray
+from geometry.types import Array, BoolArray, IntArray
 
 from .parameters import TrackerParameters
 from .symmetric import invert
@@ -55,6 +55,15 @@ def predict(means: Array, covariances: Array, dt_s: float, unmeasured_s: Array, 
     noise_pp = variance * tau**2 * np.maximum(2.0 * (u - gone) - gone**2, 0.0)
     noise = (noise_pp, variance * tau * gone**2, variance * (1.0 - keep**2))
     _propagate(means, covariances, tau * gone, keep, noise)
+
+
+def move(
+    means: Array, covariances: Array, measured_ns: IntArray, from_ns: int, to_ns: int, parameters: TrackerParameters
+) -> None:
+    """`predict` between two stamps, of things that were last measured at `measured_ns` (N,)."""
+    if len(means):
+        unmeasured_s = np.maximum((from_ns - measured_ns) * 1e-9, 0.0)
+        predict(means, covariances, (to_ns - from_ns) * 1e-9, unmeasured_s, parameters)
 
 
 def _propagate(
@@ -131,13 +140,28 @@ def correct(
 
 
 class SpaceMotion:
-    """`Motion` of means (N, 6) and covariances (N, 6, 6)."""
+    """`Motion` of means (N, 6) and covariances (N, 6, 6); they are not changed any more.
 
-    __slots__ = ("_covariances", "_means")
+    Args:
+        means: Shape (N, 6).
+        covariances: Shape (N, 6, 6).
+        measured_ns: Shape (N,): latest measurement [ns].
+        parameters: Of `predict`.
+    """
 
-    def __init__(self, means: Array, covariances: Array) -> None:
+    __slots__ = ("_covariances", "_means", "_measured_ns", "_parameters")
+
+    def __init__(self, means: Array, covariances: Array, measured_ns: IntArray, parameters: TrackerParameters) -> None:
         self._means = means
         self._covariances = covariances
+        self._measured_ns = measured_ns
+        self._parameters = parameters
+
+    def later(self, from_ns: int, to_ns: int) -> SpaceMotion:
+        """The same things at a later instant."""
+        means, covariances = self._means.copy(), self._covariances.copy()
+        move(means, covariances, self._measured_ns, from_ns, to_ns, self._parameters)
+        return SpaceMotion(means, covariances, self._measured_ns, self._parameters)
 
     def position(self) -> Array:
         """Shape (N, 3) [m]."""

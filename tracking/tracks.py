@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from deploy.errors import BadInput
 from geometry.types import Array, BoolArray, IntArray
 
+from .checks import check_stamp
 from .store import BORN, CLASS, CONFIRMED, IDS, SEEN
 
 _NOBODY = np.empty(0, dtype=np.int64)
@@ -61,6 +62,9 @@ class Motion(Protocol):
 
     def covariance(self) -> Array:
         """Shape (N, 2 D, 2 D), of position and velocity in this order."""
+
+    def later(self, from_ns: int, to_ns: int) -> Motion:
+        """The same things at a later instant, as far as that can be foreseen."""
 
 
 @dataclass(slots=True, eq=False)
@@ -204,6 +208,17 @@ class Tracks:
         chosen = Tracks(self._snapshot, np.asarray(present[rows], dtype=np.int64), self.detection_ids)
         chosen.__dict__["ids"] = _read_only(self.ids[rows])
         return chosen
+
+    def predicted(self, stamp_ns: int) -> Tracks:
+        """Every live track at another instant, as far as can be foreseen from here; nothing is seen, missed or ages.
+
+        Args:
+            stamp_ns: The instant [ns]; one that has passed leaves the tracks where they are.
+        """
+        now, to_ns = self._snapshot, check_stamp(stamp_ns)
+        if to_ns <= now.stamp_ns:
+            return Tracks(now, None)
+        return Tracks(replace(now, stamp_ns=to_ns, motion=now.motion.later(now.stamp_ns, to_ns)), None)
 
     def confirmed(self) -> Tracks:
         """Keep the tracks whose state is `CONFIRMED`; `detection_ids` stay as they are."""

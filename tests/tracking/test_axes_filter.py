@@ -228,7 +228,7 @@ def test_the_covariance_in_pixels():
     block = np.zeros((ROWS, 2))
     block[POSITION] = [[0.0, 0.0], [0.0, 0.0], [20.0, 10.0], [45.0, 10.0]]
     block[COVARIANCE] = [[0.01, 0.04], [0.002, 0.003], [1.0, 4.0]]
-    covariance = AxesMotion(block).covariance()
+    covariance = AxesMotion(block, lambda *_: None).covariance()
     assert covariance.shape == (2, 8, 8)
     assert np.allclose(covariance[0, :4, :4], 9.0 * np.eye(4))
     assert np.allclose(covariance[0, :4, 4:], 1.8 * np.eye(4))

@@ -707,3 +707,21 @@ def test_motions_that_add_up_to_nonsense_end_tracks_and_nothing_else():
     for k in range(400, 450):
         tracks = tracker.update(Boxes([A]), stamp_ns=k * 10**6)
     assert tracks.state.tolist() == [CONFIRMED]
+
+
+def test_tracks_foresee_what_their_tracker_foresees_also_when_it_has_gone_on():
+    class Boxes:
+        xyxy = np.array([[100.0, 100.0, 140.0, 180.0]])
+
+    tracker = ImageTracker()
+    for k in range(10):
+        Boxes.xyxy = Boxes.xyxy + 4.0
+        tracks = tracker.update(Boxes, stamp_ns=k * 33_000_000)
+    at_once = tracker.predicted(1_500_000_000)
+    Boxes.xyxy = Boxes.xyxy[:0]
+    for k in range(10, 40):
+        tracker.update(Boxes, stamp_ns=k * 50_000_000)
+    later = tracks.predicted(1_500_000_000)
+    assert later.boxes[0, 0] > tracks.boxes[0, 0] + 40.0
+    for name in ("ids", "position", "velocity", "covariance", "state"):
+        assert getattr(later, name).tobytes() == getattr(at_once, name).tobytes(), name

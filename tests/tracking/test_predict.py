@@ -109,3 +109,17 @@ def test_equal_calls_give_equal_bytes() -> None:
     one.predicted(NEWEST_NS + 10**9)
     assert np.array_equal(a.position, before)
     assert not a.position.flags.writeable
+
+
+def test_tracks_foresee_what_their_tracker_foresees_also_when_it_has_gone_on() -> None:
+    tracker = followed(0.2)
+    tracks = tracker.update(look(2.0, [[0.5, 0.4, 0.02]]))
+    at_once = tracker.predicted(2_400_000_000)
+    for k in range(21, 30):
+        tracker.update(look(k / 10))
+    later = tracks.predicted(2_400_000_000)
+    assert later.stamp_ns == 2_400_000_000
+    assert later.ids.tolist() == at_once.ids.tolist() == [1]
+    for name in ("position", "velocity", "covariance", "state"):
+        assert getattr(later, name).tobytes() == getattr(at_once, name).tobytes(), name
+    assert tracks.predicted(1).position.tobytes() == tracks.all.position.tobytes()
