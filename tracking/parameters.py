@@ -158,5 +158,5 @@ class ImageTrackerParameters(LifeParameters):
     tentative_gate: float = 0.6
     box_noise: float = 0.1
     velocity_walk: float = 0.2
-    initial_speed: float = 1.0
+    initial_speed: float = 2.0
     trust_first_look: bool = True
