@@ -46,8 +46,7 @@ class AxesFilter:
         self._noise = noise**2
         self._first = np.array([[noise**2], [0.0], [initial_speed**2]])
         self._settle_s = settle_s
-        self._dt_s = 0.0
-        self._coasting, self._settling = self._coast(0.0), self._settle(0.0)
+        self._step = (0.0, self._coast(0.0), self._settle(0.0))
 
     def _coast(self, t: float) -> tuple[Array, Array]:
         """Transition (11, 11) and noise (11, 1) of constant velocity, disturbed by white acceleration."""
@@ -82,13 +81,15 @@ class AxesFilter:
             late: Shape (K,): boxes that slow down at the end of the step.
             begin_s: Shape (K,): how long after its beginning they do so, >= 0 [s]. None: all at once.
         """
-        if dt_s != self._dt_s:
-            self._dt_s, self._coasting, self._settling = dt_s, self._coast(dt_s), self._settle(dt_s)
+        # In one piece, since tracks may be predicted in another thread meanwhile.
+        step = self._step
+        if dt_s != step[0]:
+            step = self._step = (dt_s, self._coast(dt_s), self._settle(dt_s))
         before = block.take(late, 1) if len(late) else block
-        transition, noise = self._coasting
+        transition, noise = step[1]
         np.add(transition @ block, noise, out=block)
         if len(late):
-            transition, noise = self._settling
+            transition, noise = step[2]
             block[:, late] = transition @ before + noise
         if begin_s is not None:
             for t in np.unique(begin_s[begin_s > 0.0]).tolist():

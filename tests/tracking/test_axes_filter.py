@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -221,6 +224,35 @@ def test_boxes_that_are_not_measured_are_not_touched():
     make().correct(block, np.array([3, 1]), measured[:, [3, 1]] + 4.0, np.ones(2))
     assert np.array_equal(block[:, [0, 2, 4]], before[:, [0, 2, 4]])
     assert (block[POSITION][:, [1, 3]] > before[POSITION][:, [1, 3]]).all()
+
+
+def test_two_threads_do_not_disturb_one_another():
+    """Tracks are predicted in a control loop while the tracker goes on."""
+    block, _ = begun(3, np.random.default_rng(0))
+    block[VELOCITY] = 100.0
+    late, shared, wrong = np.array([1]), make(), []
+
+    def predicted(ours, dt):
+        part = block.copy()
+        ours.predict(part, dt, late, None)
+        return part.tobytes()
+
+    def work(steps):
+        expected = [predicted(make(), dt) for dt in steps]
+        for _ in range(600):
+            wrong.extend(dt for dt, bytes_ in zip(steps, expected, strict=True) if predicted(shared, dt) != bytes_)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(steps,)) for steps in ([0.033, 0.05], [0.1, 0.2])]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert wrong == []
 
 
 def test_the_covariance_in_pixels():
