@@ -3,94 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from geometry.camera import Camera
-from geometry.projection import deproject
-from geometry.types import Array, BoolArray, DepthImage
+from geometry.types import Array, BoolArray
 
 BIN_M = 0.003
 SEED_FRACTION = 0.7
 MARGIN_FRACTION, MARGIN_PX = 0.1, 2.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Patch:
-    """Depth around a box, thinned out evenly if it is large.
-
-    Attributes:
-        depth_m: Shape (h, w), along the optical axis [m]; 0 = not measured.
-        ray_x: Shape (h, w), X / Z of each pixel's ray, lens distortion removed.
-        ray_y: Shape (h, w), Y / Z of each pixel's ray.
-        seeds: Shape (h, w), true in the middle of the box, where the object is.
-        stride: Every how many pixels one was taken, in both directions.
-    """
-
-    depth_m: Array
-    ray_x: Array
-    ray_y: Array
-    seeds: BoolArray
-    stride: int
-
-
-def cut_patch(
-    depth: DepthImage, depth_scale_m: float, camera: Camera, box: Array, max_pixels: int, max_depth_m: float
-) -> Patch | None:
-    """Cut a box out of a depth image, a little larger than it is: detectors are a pixel or two off.
-
-    Args:
-        depth: Shape (H, W), uint16.
-        depth_scale_m: Metres per unit.
-        camera: Intrinsics of the depth image.
-        box: x1, y1, x2, y2 edges [px].
-        max_pixels: Larger patches are thinned out to about this many pixels.
-        max_depth_m: Depth beyond this is taken as not measured [m].
-
-    Returns:
-        The patch; None if the box has no area within the image, or is not finite.
-    """
-    x1, y1, x2, y2 = box.tolist()
-    x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(camera.width)), min(y2, float(camera.height))
-    width, height = x2 - x1, y2 - y1
-    if not (width > 0.0 and height > 0.0):
-        return None
-    grow_x, grow_y = MARGIN_FRACTION * width + MARGIN_PX, MARGIN_FRACTION * height + MARGIN_PX
-    left, right = int(max(x1 - grow_x, 0.0)), int(min(x2 + grow_x, camera.width))
-    top, bottom = int(max(y1 - grow_y, 0.0)), int(min(y2 + grow_y, camera.height))
-    stride = 1
-    while (right - left) * (bottom - top) > max_pixels * stride * stride:
-        stride += 1
-    window = (slice(top, bottom, stride), slice(left, right, stride))
-    depth_m: Array = depth[window] * np.float64(depth_scale_m)
-    depth_m[depth_m > max_depth_m] = 0.0
-    ray_x, ray_y = ray_grid(camera)
-    columns = np.arange(left, right, stride) - (0.5 * (x1 + x2) - 0.5)
-    rows = np.arange(top, bottom, stride) - (0.5 * (y1 + y2) - 0.5)
-    half_seed = 0.5 * SEED_FRACTION
-    seeds = (np.abs(rows) <= half_seed * height)[:, None] & (np.abs(columns) <= half_seed * width)
-    return Patch(depth_m, ray_x[window], ray_y[window], seeds, stride)
-
-
-@lru_cache(maxsize=8)
-def ray_grid(camera: Camera) -> tuple[Array, Array]:
-    """X / Z and Y / Z of every pixel's ray, shape (H, W) each, read-only.
-
-    Kept for each camera: with a distorting lens the first call takes a tenth of a second.
-    """
-    shape = (camera.height, camera.width)
-    if not camera.distortion:
-        x = (np.arange(camera.width) - camera.cx) / camera.fx
-        y = (np.arange(camera.height) - camera.cy) / camera.fy
-        return np.broadcast_to(x, shape), np.broadcast_to(y[:, None], shape)
-    v, u = np.indices(shape, dtype=np.float64)
-    rays = deproject(np.stack((u.ravel(), v.ravel()), axis=1), np.ones(u.size), camera)
-    grid = np.nan_to_num(rays[:, :2].T.reshape(2, *shape))
-    grid.flags.writeable = False
-    return grid[0], grid[1]
+# Detectors are so far off: up to here a pixel beside the box may show the object.
+SLACK_PX = 2.0
 
 
 def top_height(heights_m: Array, tolerance_m: float) -> float:
@@ -117,6 +40,15 @@ def top_height(heights_m: Array, tolerance_m: float) -> float:
             middle = near.size // 2
             top = float(np.partition(near, middle)[middle])
     return top
+
+
+def commonest_height(heights_m: Array) -> float:
+    """Height of the surface that most of some points (N,), N >= 1, belong to [m]."""
+    low = float(heights_m.min())
+    counts = np.bincount(((heights_m - low) * (1.0 / BIN_M)).astype(np.int64), minlength=3)
+    peak = int(np.convolve(counts, (1, 1, 1), "same").argmax())
+    near = counts[max(0, peak - 1) : peak + 2]
+    return low + (max(0, peak - 1) + 0.5 + float(near @ np.arange(len(near))) / float(near.sum())) * BIN_M
 
 
 def connected_to(seeds: BoolArray, mask: BoolArray, unknown: BoolArray) -> BoolArray:

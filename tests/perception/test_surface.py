@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geometry import Camera, deproject
-from perception.surface import SEED_FRACTION, connected_to, cut_patch, footprint, ray_grid, top_height
+from perception.surface import commonest_height, connected_to, footprint, top_height
 
 
 @pytest.mark.parametrize(
@@ -32,6 +31,16 @@ def test_top_height_is_not_dragged_down_by_a_side() -> None:
     rng = np.random.default_rng(1)
     heights = np.concatenate((np.full(300, 0.04), rng.uniform(0.0, 0.04, 250))) + rng.normal(0.0, 0.001, 550)
     assert top_height(heights, 0.005) == pytest.approx(0.04, abs=0.0006)
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [([(0.04, 500)], 0.04), ([(0.04, 1)], 0.04), ([(0.04, 300), (0.0, 250)], 0.04), ([(0.04, 300), (0.0, 500)], 0.0)],
+)
+def test_commonest_height(layers: list[tuple[float, int]], expected: float) -> None:
+    heights = np.concatenate([np.full(count, height) for height, count in layers])
+    noisy = heights + np.random.default_rng(0).normal(0.0, 0.001, len(heights))
+    assert commonest_height(noisy) == pytest.approx(expected, abs=0.002)
 
 
 @pytest.mark.parametrize("yaw", [0.0, 0.3, np.pi / 4])
@@ -69,41 +78,3 @@ def _mask(rows: str) -> np.ndarray:
 )
 def test_connected_to(seeds: str, mask: str, unknown: str, expected: str) -> None:
     np.testing.assert_array_equal(connected_to(_mask(seeds), _mask(mask), _mask(unknown)), _mask(expected))
-
-
-@pytest.mark.parametrize("distortion", [(), (0.1, -0.2, 0.001, -0.001, 0.0)])
-def test_ray_grid_is_deprojection(distortion: tuple[float, ...]) -> None:
-    camera = Camera(64, 48, 60.0, 61.0, 31.0, 24.0, distortion)
-    x, y = ray_grid(camera)
-    assert x.shape == y.shape == (48, 64)
-    pixels = np.array([[0, 0], [63, 47], [10, 30]])
-    rays = deproject(pixels, np.ones(3), camera)
-    np.testing.assert_allclose(np.stack((x[pixels[:, 1], pixels[:, 0]], y[pixels[:, 1], pixels[:, 0]]), 1), rays[:, :2])
-    assert ray_grid(Camera(64, 48, 60.0, 61.0, 31.0, 24.0, distortion))[0] is x
-
-
-@pytest.mark.parametrize(
-    ("box", "max_pixels", "shape", "stride"),
-    [
-        ([20.0, 10.0, 40.0, 30.0], 10_000, (28, 28), 1),
-        ([20.0, 10.0, 40.0, 30.0], 200, (14, 14), 2),
-        ([-100.0, -100.0, 500.0, 500.0], 10_000, (48, 64), 1),
-        ([60.0, 40.0, 90.0, 90.0], 10_000, (11, 7), 1),
-    ],
-)
-def test_cut_patch(box: list[float], max_pixels: int, shape: tuple[int, int], stride: int) -> None:
-    camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
-    depth = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
-    patch = cut_patch(depth, 0.001, camera, np.array(box), max_pixels, 2.0)
-    assert patch is not None
-    assert patch.depth_m.shape == patch.ray_x.shape == patch.seeds.shape == shape
-    assert patch.stride == stride
-    assert patch.depth_m.max() <= 2.0
-    # rays and depth are those of the same pixels
-    u, v = np.rint(patch.ray_x * 60.0 + 31.5).astype(int), np.rint(patch.ray_y * 60.0 + 23.5).astype(int)
-    expected = np.where(depth[v, u] > 2000, 0.0, depth[v, u] * 0.001)
-    np.testing.assert_allclose(patch.depth_m, expected)
-    box = np.clip(box, 0, (64, 48, 64, 48)).tolist()
-    from_middle = np.abs(u + 0.5 - (box[0] + box[2]) / 2) / (box[2] - box[0])
-    assert patch.seeds.any()
-    assert from_middle[patch.seeds].max() <= SEED_FRACTION / 2
