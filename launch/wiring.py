@@ -61,7 +61,7 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None, *
             )
     arm = arm_model(config.rig.arm) if config.rig.arm is not None else None
     mounts = {camera.name: mount_of(camera) for camera in cameras}
-    locate = LocateStage(mounts, arm, LocalizeParameters(size_m=dict(config.localize.size_m)))
+    locate = LocateStage(mounts, arm, LocalizeParameters(**config.localize.model_dump(exclude={"require_depth"})))
     tracker = BaseFrameTracker(TrackerParameters(**config.tracker.model_dump()))
     plan = control = None
     if arm is not None:

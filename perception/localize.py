@@ -26,6 +26,8 @@ FrameId = Literal["base", "camera"]
 
 # Shift across for each metre of height where the upward direction is guessed from the view, as a standard deviation.
 UNKNOWN_UP = 0.15
+# Shift of a surface by pixels of other things at its height, as a part of one pixel's noise: it does not average out.
+STRANGERS = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ def localize(
     points = np.einsum("nij,ni->nj", axes, places.mean_m)
     pixels = places.pixels * patches.stride**2
     moments = places.covariance_m2
-    moments[:, 2, 2] += relief.noise_m**2 / np.maximum(pixels / settings.correlated_px, 1.0)
+    averaged = 1.0 / np.maximum(pixels / settings.correlated_px, 1.0)
+    moments[:, 2, 2] += relief.noise_m**2 * (averaged + STRANGERS**2)
     common_m = settings.depth_bias * relief.noise_m[:, None] * rays
     covariances = axes.transpose(0, 2, 1) @ moments @ axes + common_m[:, :, None] * common_m[:, None, :]
     if base_T_camera is not None:

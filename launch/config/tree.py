@@ -11,10 +11,12 @@ from launch.config.budget import BudgetConfig
 from launch.config.profile import ProfileConfig
 from launch.config.rig import Positive, PositiveJoints6, RigConfig, Section, Vector3
 from launch.config.sentences import WrongAtKey
+from perception.localize import LocalizeParameters
 from robot.kinematics.limits import UR10E_LIMITS
 from tracking import TrackerParameters
 
 Share = Annotated[float, Field(ge=0, le=1)]
+LOCALIZE = LocalizeParameters()
 
 
 class FallbackEngineConfig(Section):
@@ -47,12 +49,18 @@ class DetectorConfig(Section):
 
 
 class LocalizeConfig(Section):
-    """Box and depth to a point: edge length of each class of object, where known.
+    """Box and depth to a point: edge length of each class of object, where known, and the depth sensor's noise.
 
-    A bag without depth is refused unless `require_depth` is false: then its objects are detected and have no place.
+    The figures of the noise are those of `perception.localize.LocalizeParameters`; the defaults are a D435's. A bag
+    without depth is refused unless `require_depth` is false: then its objects are detected and have no place.
     """
 
     size_m: dict[str, Positive] = Field(default_factory=dict)
+    depth_noise_m: Positive = LOCALIZE.depth_noise_m
+    depth_noise_per_m: Annotated[float, Field(ge=0)] = LOCALIZE.depth_noise_per_m
+    depth_bias: Annotated[float, Field(ge=0)] = LOCALIZE.depth_bias
+    correlated_px: Positive = LOCALIZE.correlated_px
+    max_depth_m: Positive = LOCALIZE.max_depth_m
     require_depth: bool = True
 
 
