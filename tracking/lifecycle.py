@@ -10,6 +10,8 @@ from .parameters import LifeParameters
 from .store import BORN, HITS, LIMIT, LIVES, SEEN, UNSEEN, TrackStore
 
 SCORE_MEMORY = 0.8
+# Weight of a track's k-th detection in its score: the plain mean until that would forget less than SCORE_MEMORY does.
+_WEIGHT = np.maximum(1.0 / np.maximum(np.arange(9), 1), 1.0 - SCORE_MEMORY)
 VOTE_MEMORY = 0.9
 # How much more another class must have gathered. A detector that says one thing and the other by turns decides nothing.
 VOTE_MARGIN = 1.25
@@ -66,14 +68,15 @@ class Lifecycle:
             scores: Shape (K,).
             class_ids: Shape (K,).
         """
-        store.hits[tracks] += 1
+        hits = store.hits[tracks] + 1
+        store.hits[tracks] = hits
         if late:
             store.seen_ns[tracks] = np.maximum(store.seen_ns[tracks], stamp_ns)
             store.unseen_ns[tracks] = 0
         else:
             store.life[SEEN : UNSEEN + 1, tracks] = [[stamp_ns], [0]]
         before = store.scores[tracks]
-        store.scores[tracks] = SCORE_MEMORY * before + (1.0 - SCORE_MEMORY) * scores
+        store.scores[tracks] = before + _WEIGHT.take(hits, mode="clip") * (scores - before)
         if store.votes.shape[1] > 1:
             store.votes[tracks] *= VOTE_MEMORY
             vote(store, tracks, scores, class_ids)

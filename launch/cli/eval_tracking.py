@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import require
-from launch.cli.say import progress, result
+from launch.cli.say import count, progress, result
 
 if TYPE_CHECKING:
     from tracking.evaluation import Scores
@@ -54,8 +54,8 @@ def _print(value: dict[str, Any], scores: Scores) -> None:
     how = f"IoU >= {scores.threshold:g}" if scores.similarity == "iou" else f"within {scores.threshold:g} m"
     console.print(f"{value['tracks']} against {value['truth']}, {how}:")
     console.print(
-        f"{scores.frames} frames, {scores.objects} objects in {scores.truth_rows} rows of truth, "
-        f"{scores.track_rows} rows of tracks"
+        f"{count(scores.frames, 'frame')}, {count(scores.objects, 'object')} in {count(scores.truth_rows, 'row')} of "
+        f"truth, {count(scores.track_rows, 'row')} of tracks"
     )
     table = Table(*COLUMNS)
     columns = [

@@ -15,6 +15,11 @@ def progress(message: str) -> None:
         sys.stderr.flush()
 
 
+def count(number: int, what: str) -> str:
+    """How many of something there are: `1 frame`, `2 frames`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def result(value: dict[str, Any]) -> None:
     """One JSON object on stdout, on one line."""
     sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deploy.errors import BadInput
-from launch.cli.say import progress, result
+from launch.cli.say import count, progress, result
 
 if TYPE_CHECKING:
     from geometry.types import IntArray
@@ -125,7 +125,8 @@ def _check_out(out: Path, sources: list[Path]) -> None:
 def _summary(value: dict[str, Any]) -> None:
     times = value["update_ms"]
     progress(
-        f"{value['frames']} frames, {value['rows']} detections, {value['tracks']} tracks in {value['written']} rows: "
+        f"{count(value['frames'], 'frame')}, {count(value['rows'], 'detection')}, {count(value['tracks'], 'track')} in "
+        f"{count(value['written'], 'row')}: "
         f"{value['out']}"
     )
     if times["n"]:
@@ -134,7 +135,7 @@ def _summary(value: dict[str, Any]) -> None:
     if "estimate_ms" in motion:
         times = motion["estimate_ms"]
         progress(
-            f"camera motion: measured in {motion['frames_measured']} frames, not in {motion['frames_without']}"
+            f"camera motion: measured in {count(motion['frames_measured'], 'frame')}, not in {motion['frames_without']}"
             + (f" ({motion['reason']})" if "reason" in motion else "")
             + f"; median {times['p50']:.2f} ms, p99 {times['p99']:.2f} ms"
         )

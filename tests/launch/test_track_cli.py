@@ -122,6 +122,13 @@ def test_nothing_on_stdout_but_json(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "median" in printed.err
 
 
+def test_one_frame_is_no_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "tracks.txt"
+    (tmp_path / "det.txt").write_text("1,-1,10,10,40,80,0.9\n")
+    assert track("--detections", tmp_path / "det.txt", "--out", out) == 0
+    assert f"1 frame, 1 detection, 1 track in 1 row: {out}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("first", [0, 1, 17])
 def test_order_of_rows_does_not_matter_and_numbers_stay(tmp_path: Path, first: int) -> None:
     walk = Walk(tmp_path, first=first)

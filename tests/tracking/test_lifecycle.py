@@ -41,6 +41,31 @@ def test_confirmation(name, parameters, times, expected):
     assert run([(t, True) for t in times], TrackerParameters(**parameters)) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "scores", "confirmed_at"),
+    [
+        ("a weak one after a sure one", [0.9, 0.5, 0.5, 0.5], 2),
+        ("a sure one after a weak one", [0.5, 0.9, 0.5, 0.5], 2),
+        ("the last one decides", [0.5, 0.5, 0.5, 0.9], 3),
+        ("five in any order", [0.55, 0.5, 0.65, 0.5, 0.8], 3),
+    ],
+)
+def test_the_sum_of_the_scores_confirms_whatever_their_order(name, scores, confirmed_at):
+    """1.9 is reached by the third in the first two rows, by the fourth in the others."""
+    assert next(k for k in range(len(scores)) if sum(scores[: k + 1]) >= 1.9 - 1e-9) == confirmed_at
+    tracker = BaseFrameTracker(TrackerParameters(confirm_s=0.0, confirm_score=1.9 - 1e-6))
+    states = [track(tracker, look(0.1 * k, HERE, scores=score)).state[0] for k, score in enumerate(scores)]
+    assert states.index(CONFIRMED) == confirmed_at
+
+
+def test_scores_are_a_plain_mean_at_first_and_then_fade():
+    tracker, scores = BaseFrameTracker(), np.random.default_rng(0).uniform(0.5, 1.0, 12)
+    told = [track(tracker, look(0.1 * k, HERE, scores=score)).scores[0] for k, score in enumerate(scores)]
+    assert told[:5] == pytest.approx([scores[: k + 1].mean() for k in range(5)])
+    for k in range(5, 12):
+        assert told[k] == pytest.approx(0.8 * told[k - 1] + 0.2 * scores[k])
+
+
 def first_time_without(sight, parameters=None, dt_s=0.1, until_s=60.0):
     """Seconds from the latest detection of a confirmed track to the update that dropped it; None if it lived on."""
     tracker = BaseFrameTracker(parameters)
