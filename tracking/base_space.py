@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-from deploy.errors import BadInput
 from geometry.types import Array, BoolArray, IntArray
 from perception.visibility import Sight
 
-from . import kalman
+from . import camera_boxes, kalman
 from .assignment import association_cost, box_iou, unambiguous
+from .base_look import BaseLook
+from .camera_boxes import LatestBoxes
 from .classes import ClassTable
-from .engine import Look
 from .kalman import SpaceMotion
 from .parameters import TrackerParameters
 from .rounds import Matches, Pairs
-from .store import NEVER_NS, Column, TrackStore
+from .store import Column, TrackStore
 from .symmetric import invert
-
-Visibility = Callable[[Array], npt.NDArray[np.uint8]]
-"""Points of shape (N, 3) in `base` to shape (N,), values of `Sight`."""
 
 # A pair that costs more than leaving both alone would: dearer than no overlap at four standard deviations with another
 # class, so only a pair with a very unsure track reaches it, and then it yields to a good pair instead of splitting it.
 UNMATCHED_COST = 3.0
+# No two things have their centres so near to one another [m].
+SAME_PLACE_M = 0.003
 
 _EYE3 = np.eye(3)
-
-
-@dataclass(slots=True, eq=False)
-class BaseLook(Look):
-    """One frame's detections; the level of those without a point is `IGNORED`.
-
-    Attributes:
-        now_ns: Newest stamp of all cameras [ns].
-        camera: Number of the camera.
-        previous_ns: Capture time of this camera's look before this one; the frame's own if there is none [ns].
-        boxes: Shape (M, 4) [px]; without area where there are none.
-        points_m: Shape (M, 3) [m]; looked at where `located`.
-        noise_m2: Shape (M, 3, 3) [m^2]; looked at where `located`.
-        located: Shape (M,): rows with a point and a covariance.
-        pointless: Shape (M,): rows without, whose score is high enough to count.
-        visibility: What the camera could see; None: everything.
-    """
-
-    now_ns: int
-    camera: int
-    previous_ns: int
-    boxes: Array
-    points_m: Array
-    noise_m2: Array
-    located: BoolArray
-    pointless: BoolArray
-    visibility: Visibility | None
 
 
 class BaseSpace:
@@ -76,8 +46,7 @@ class BaseSpace:
         "trends": Column(after=(3,)),
         "measured_ns": Column(kind=np.int64),
         "aged_until_ns": Column(kind=np.int64),
-        "boxes": Column(after=(1, 4)),
-        "box_ns": Column(after=(1,), kind=np.int64, fill=NEVER_NS),
+        **camera_boxes.COLUMNS,
     })  # fmt: skip
     unmatched_cost = UNMATCHED_COST
 
@@ -124,26 +93,21 @@ class BaseSpace:
             within = longer <= limit[k]
             k, longer, volume = k[within], longer[within], volume[within]
             if k.size and look.visibility is not None:
-                gone = self._sight(look, store, j[k]) == Sight.FREE
+                gone = look.sight(centres[j[k]]) == Sight.FREE
                 k, longer, volume = k[gone], longer[gone], volume[gone]
             near[k], mahalanobis[k], determinant[k] = True, longer, volume
         i, j, mahalanobis, determinant, fit = i[near], j[near], mahalanobis[near], determinant[near], fit[near]
 
         def costs(k: IntArray) -> Array:
-            shift = self._shift(look, store, i, j, fit == 1.0)
-            return self._costs(look, store, i[k], j[k], mahalanobis[k], determinant[k], fit[k], shift)
+            latest = LatestBoxes(look, store, parameters.box_s, (i, j), fit == 1.0)
+            overlap = latest.overlap(look.boxes[i[k]], j[k])
+            return self._costs(look, i[k], mahalanobis[k], determinant[k], fit[k], overlap)
 
         return Pairs(i, j, costs)
 
-    def _fresh(self, look: BaseLook, store: TrackStore) -> BoolArray:
-        """Shape (N,): tracks whose latest box in this camera is young enough."""
-        age_ns = look.stamp_ns - store.column("box_ns")[:, look.camera]
-        return np.asarray(age_ns <= self._parameters.box_s * 1e9)
-
     def _costs(
-        self, look: BaseLook, store: TrackStore, i: IntArray, j: IntArray, mahalanobis: Array, determinant: Array,
-        fit: Array, shift: Array,
-    ) -> Array:  # fmt: skip
+        self, look: BaseLook, i: IntArray, mahalanobis: Array, determinant: Array, fit: Array, overlap: Array
+    ) -> Array:
         """Cost of pairs: -IoU + lambda d, with a penalty for a class that differs.
 
         The IoU is with the track's latest box of the same camera, moved with the picture, if that is younger than
@@ -154,30 +118,11 @@ class BaseSpace:
         is minus twice the log-likelihood up to a constant, and m for a track that is known exactly.
         """
         parameters = self._parameters
-        latest = store.column("boxes")[j, look.camera] + shift
-        overlap = np.where(self._fresh(look, store)[j], box_iou(look.boxes[i], latest), 0.0)
         own = invert(look.noise_m2[i] + parameters.slack_m**2 * _EYE3)[1]
         doubt = np.log(np.maximum(determinant / own, 1.0))
         distance = np.sqrt(np.maximum(mahalanobis, 0.0) + doubt)
         costs = association_cost(overlap, distance, parameters.distance_weight)
         return costs + (1.0 - fit) * parameters.class_penalty
-
-    def _shift(self, look: BaseLook, store: TrackStore, i: IntArray, j: IntArray, same_class: BoolArray) -> Array:
-        """How far the picture moved since the tracks' latest boxes, from the pairs that are certain without boxes.
-
-        A camera on the gripper moves every box at once. Unshifted, a row of equal objects that moved by its own spacing
-        would overlap perfectly, each with its neighbour.
-
-        Returns:
-            Shape (4,), for x1, y1, x2, y2: median over those pairs of the displacement of the centres [px]; 0 if there
-            are none.
-        """
-        sure = unambiguous(i, j) & same_class & self._fresh(look, store)[j]
-        if not sure.any():
-            return np.zeros(4)
-        moved = look.boxes[i[sure]] - store.column("boxes")[j[sure], look.camera]
-        shift = np.sort(0.5 * (moved[:, :2] + moved[:, 2:]), axis=0)[len(moved) // 2]
-        return np.concatenate((shift, shift))
 
     def blind(self, look: BaseLook, store: TrackStore, matches: Matches) -> Matches:
         """Match detections that have no point, by overlap in the image.
@@ -190,10 +135,9 @@ class BaseSpace:
             return matches
         near = self.pairs(look, store)
         same = look.class_ids[near.detections] == store.class_ids[near.tracks]
-        shift = self._shift(look, store, near.detections, near.tracks, same)
-        rows = matches.silent[self._fresh(look, store)[matches.silent]]
-        latest = store.column("boxes")[rows, look.camera] + shift
-        allowed = box_iou(look.boxes[blind][:, None], latest[None]) >= self._parameters.depthless_iou
+        latest = LatestBoxes(look, store, self._parameters.box_s, (near.detections, near.tracks), same)
+        rows = matches.silent[latest.fresh[matches.silent]]
+        allowed = latest.overlap(look.boxes[blind][:, None], rows) >= self._parameters.depthless_iou
         allowed &= look.class_ids[blind][:, None] == store.class_ids[rows][None]
         i, j = allowed.nonzero()
         sure = unambiguous(i, j)
@@ -219,11 +163,7 @@ class BaseSpace:
         measured_ns[j] = np.maximum(measured_ns[j], look.stamp_ns)
         aged_until_ns = store.column("aged_until_ns")
         aged_until_ns[tracks] = np.maximum(store.seen_ns[tracks], look.stamp_ns)
-        self._keep_boxes(look, store, rows, tracks)
-
-    def _keep_boxes(self, look: BaseLook, store: TrackStore, rows: IntArray, tracks: IntArray) -> None:
-        store.column("boxes")[tracks, look.camera] = look.boxes[rows]
-        store.column("box_ns")[tracks, look.camera] = look.stamp_ns
+        camera_boxes.keep(look, store, rows, tracks)
 
     def unseen(self, look: BaseLook, store: TrackStore, tracks: IntArray) -> IntArray:
         """How much of the time since this camera's previous look counts against tracks that it did not detect [ns].
@@ -233,7 +173,7 @@ class BaseSpace:
         `gone_s`. A tentative track has not earned that patience: its time always counts.
         """
         parameters = self._parameters
-        sight = self._sight(look, store, tracks)
+        sight = look.sight(store.column("means")[tracks, :3])
         rates = np.zeros(len(Sight))
         rates[Sight.VISIBLE], rates[Sight.HIDDEN] = 1.0, parameters.hidden_rate
         rates[Sight.FREE] = max(1.0, parameters.lost_s / parameters.gone_s)
@@ -247,23 +187,17 @@ class BaseSpace:
         counts: IntArray = np.rint(elapsed * rate).astype(np.int64)
         return counts
 
-    @staticmethod
-    def _sight(look: BaseLook, store: TrackStore, tracks: IntArray) -> npt.NDArray[np.uint8]:
-        """What the camera could see of the places of tracks: values of `Sight`."""
-        if look.visibility is None:
-            return np.full(len(tracks), Sight.VISIBLE, dtype=np.uint8)
-        sight = np.asarray(look.visibility(store.column("means")[tracks, :3].copy()), dtype=np.uint8)
-        if sight.shape != tracks.shape:
-            raise BadInput(f"visibility of {len(tracks)} points has shape {sight.shape}: expected ({len(tracks)},)")
-        if sight.max(initial=0) >= len(Sight):
-            raise BadInput(f"visibility {sight.max()}: expected values of Sight, 0..{len(Sight) - 1}")
-        return sight
-
     def repeats(self, look: BaseLook, rows: IntArray) -> BoolArray | None:
-        """Shape (K, M): second boxes, known by overlap (`duplicate_iou`) and distance (3 `slack_m`)."""
-        offsets = look.points_m[rows][:, None] - look.points_m[None]
-        same = (offsets**2).sum(axis=2) <= (3.0 * self._parameters.slack_m) ** 2
-        same &= box_iou(look.boxes[rows][:, None], look.boxes[None]) >= self._parameters.duplicate_iou
+        """Shape (K, M): second boxes, known by overlap (`duplicate_iou`) and distance (3 `slack_m`).
+
+        Of two points without boxes only the distance is known: they are one within `SAME_PLACE_M`.
+        """
+        parameters = self._parameters
+        distance = cdist(look.points_m[rows], look.points_m)
+        same = distance <= 3.0 * parameters.slack_m
+        same &= box_iou(look.boxes[rows][:, None], look.boxes[None]) >= parameters.duplicate_iou
+        bare = np.asarray((look.boxes[:, 2:] <= look.boxes[:, :2]).any(axis=1))
+        same |= bare[rows][:, None] & bare & (distance <= SAME_PLACE_M)
         same &= look.located
         same[np.arange(len(rows)), rows] = False
         return np.asarray(same) if same.any() else None
@@ -274,7 +208,7 @@ class BaseSpace:
         store.column("covariances")[new, :3, :3] = look.noise_m2[rows]
         store.column("covariances")[new, 3:, 3:] = self._parameters.initial_speed_m_s**2 * _EYE3
         store.column("measured_ns")[new] = store.column("aged_until_ns")[new] = look.stamp_ns
-        self._keep_boxes(look, store, rows, np.arange(new.start, new.stop))
+        camera_boxes.keep(look, store, rows, np.arange(new.start, new.stop))
 
     def motion(self, store: TrackStore, life: IntArray, real: Array) -> SpaceMotion:  # noqa: ARG002
         """Where the tracks are."""

@@ -11,7 +11,9 @@ from deploy.errors import BadInput
 from geometry.types import Array, BoolArray, IntArray
 from perception.localize import Localized
 
-from .base_space import BaseLook, BaseSpace, Visibility
+from . import camera_boxes
+from .base_look import BaseLook, Visibility
+from .base_space import BaseSpace
 from .checks import check_scores, check_stamp, without_damage
 from .classes import ClassTable, NameTable
 from .engine import TrackerCore
@@ -151,8 +153,7 @@ class BaseFrameTracker:
         (camera,) = self._cameras.numbers((seen.camera,))
         self._place = seen.place
         core.advance(seen.stamp_ns)
-        core.store.widen("boxes", len(self._cameras))
-        core.store.widen("box_ns", len(self._cameras))
+        camera_boxes.know_cameras(core.store, len(self._cameras))
         previous_ns = self._looks.get(camera, seen.stamp_ns)
         tracks = core.update(self._look(seen, camera, previous_ns, numbers[seen.class_ids], visibility))
         self._looks[camera] = max(seen.stamp_ns, previous_ns)

@@ -11,7 +11,7 @@ from geometry.types import Array
 from perception.detections import Detections
 from perception.localize import FrameId, Localized
 from tracking import BaseFrameTracker, Tracks
-from tracking.base_space import Visibility
+from tracking.base_look import Visibility
 
 NAMES = ("red_cube", "distractor")
 SIGMA_M = 0.003

@@ -245,6 +245,26 @@ def test_ids_of_two_trackers_and_after_a_reset():
     assert feed(other, [places(TWO)], 5).ids.tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("apart_m", [0.0, 0.002, 0.004, 0.02])
+def test_two_points_at_one_place_are_one_thing(apart_m):
+    """Detectors suppress per class: what they doubt comes twice. Without boxes, only the distance tells."""
+    tracker = BaseFrameTracker()
+    twice = [[0.5, 0.0, 0.0], [0.5, apart_m, 0.0], [0.5, 0.4, 0.0]]
+    some = places(twice, scores=[0.6, 0.9, 0.9], class_ids=[0, 1, 0], class_names=("cup", "bowl"))
+    tracks = feed(tracker, [some] * 10)
+    if apart_m < 0.003:
+        assert tracks.ids.tolist() == [-1, 1, 2], "the better score"
+        assert len(tracks.all) == 2
+    else:
+        assert sorted(tracks.ids.tolist()) == [1, 2, 3]
+
+
+def test_two_points_at_one_place_that_can_be_no_one_thing():
+    tracker = BaseFrameTracker(TrackerParameters(class_compatibility={"cup": {"bowl": 0.0}}))
+    some = places([TWO[0], TWO[0]], class_ids=[0, 1], class_names=("cup", "bowl"))
+    assert sorted(feed(tracker, [some] * 10).ids.tolist()) == [1, 2]
+
+
 # -- whatever comes ---------------------------------------------------------------------------------------------------
 
 
