@@ -89,6 +89,13 @@ class LiveArm:
         with self._cell.lock:
             self._cell.arm.stop()
 
+    def limp(self) -> None:
+        """The servos cannot be switched off: hold."""
+        self.stop()
+
+    def recover(self) -> None:
+        """Nothing ever fails here."""
+
     def close(self) -> None:
         """Nothing to release."""
 

@@ -68,6 +68,12 @@ class RecordedArm:
     def stop(self) -> None:
         """Nothing moves."""
 
+    def limp(self) -> None:
+        """Nothing moves."""
+
+    def recover(self) -> None:
+        """Nothing ever fails here."""
+
     def close(self) -> None:
         """Nothing to release."""
 

@@ -8,7 +8,7 @@ Does not own: policies.
 
 from __future__ import annotations
 
-from robot.arm import Arm, CommandMode, JointCommand, RobotState
+from robot.arm import Arm, ArmFault, CommandMode, FaultKind, JointCommand, RobotState
 from robot.governor import GovernorLimits, SafetyGovernor, Workspace
 from robot.kinematics import UR10E_LIMITS, JointLimits, Kinematics, Unreachable
 from robot.trajectory import JointTrajectory
@@ -18,7 +18,9 @@ __all__ = [
     "INTERVENTION_KINDS",
     "UR10E_LIMITS",
     "Arm",
+    "ArmFault",
     "CommandMode",
+    "FaultKind",
     "GovernorLimits",
     "Intervention",
     "InterventionKind",

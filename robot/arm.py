@@ -73,9 +73,38 @@ class JointCommand:
         object.__setattr__(self, "joints", joint_row(self.joints, "joints"))
 
 
+FaultKind = Literal[
+    "protective_stop",
+    "emergency_stop",
+    "safeguard_stop",
+    "program_stopped",
+    "speed_slider",
+    "disconnected",
+    "driver",
+]
+
+
+class ArmFault(Exception):
+    """The arm cannot be commanded any more until an operator has seen to it and said so (`Arm.recover`).
+
+    Attributes:
+        kind: What happened, the same for all drivers.
+    """
+
+    def __init__(self, kind: FaultKind, sentence: str) -> None:
+        """Name a fault.
+
+        Args:
+            kind: What happened.
+            sentence: For the operator: which arm, what was seen, what to do.
+        """
+        super().__init__(sentence)
+        self.kind: FaultKind = kind
+
+
 @runtime_checkable
 class Arm(Protocol):
-    """An arm driver. One thread talks to it: the control loop's."""
+    """An arm driver. One thread talks to it: the one that owns it."""
 
     @property
     def name(self) -> str:
@@ -96,15 +125,35 @@ class Arm(Protocol):
         ...
 
     def read_state(self) -> RobotState:
-        """Return the newest state."""
+        """Return the newest state.
+
+        Raises:
+            ArmFault: If the arm cannot be commanded: at every call until `recover`.
+        """
         ...
 
     def send(self, command: JointCommand) -> None:
-        """Hand one command to the arm; returns without waiting for the motion."""
+        """Hand one command to the arm; returns without waiting for the motion.
+
+        Raises:
+            ArmFault: As `read_state`; nothing was sent.
+        """
         ...
 
     def stop(self) -> None:
-        """Decelerate within the arm's limits and hold the position."""
+        """Decelerate within the arm's limits and hold the position; never raises, whatever state the arm is in."""
+        ...
+
+    def limp(self) -> None:
+        """Give way: the joints can be moved by hand. What an arm cannot do, it answers by holding."""
+        ...
+
+    def recover(self) -> None:
+        """Make the arm ready again after a fault; to be called on an operator's word only.
+
+        Raises:
+            ArmFault: If the cause is still there.
+        """
         ...
 
     def close(self) -> None:

@@ -99,6 +99,13 @@ class SimArm:
         self._target = self._world.joint_positions_rad + run_out
         self._world.set_targets(self._target, self._opening)
 
+    def limp(self) -> None:
+        """The servos cannot be switched off: hold."""
+        self.stop()
+
+    def recover(self) -> None:
+        """Nothing ever fails here."""
+
     def close(self) -> None:
         """Nothing to release."""
 

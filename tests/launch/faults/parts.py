@@ -161,6 +161,12 @@ class BreakingArm:
     def connect(self) -> None:
         self._arm.connect()
 
+    def limp(self) -> None:
+        self.stop()
+
+    def recover(self) -> None:
+        pass
+
     def close(self) -> None:
         self._arm.close()
 
