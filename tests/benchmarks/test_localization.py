@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,13 +16,16 @@ import pytest
 from geometry import Camera, project
 from perception.detections import Detections
 from perception.frame import Frame
+from perception.localize import LocalizeParameters
 from perception.masks import Masks
 from robot.sim.sensor import Sensor, SensorParameters
 from tests.benchmarks.test_benchmarks import benchmark
 
 pytest.importorskip("mujoco", reason="mujoco is not installed: pip install 'eyehand[sim]'")
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+DOCS = (ROOT / "docs" / "localization.md").read_text(encoding="utf-8")
 CAMERA = Camera(640, 480, 600.0, 600.0, 319.5, 239.5)
 NAMES = ("red_cube", "distractor")
 
@@ -273,3 +277,20 @@ def test_bad_options(benchmark_module: ModuleType, options: list[str], capsys: p
         benchmark_module.main(options)
     assert caught.value.code == 2
     assert options[0] in capsys.readouterr().err
+
+
+# the document
+
+
+def test_the_program_in_the_document_runs() -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", DOCS, flags=re.DOTALL)
+    exec(compile(program, "docs/localization.md", "exec"), {})
+
+
+def test_figures_in_the_document_are_the_defaults() -> None:
+    figures = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", DOCS, flags=re.MULTILINE))
+    assert len(figures) == 7
+    defaults = LocalizeParameters()
+    assert {name: float(figure) for name, figure in figures.items()} == {
+        name: getattr(defaults, name) for name in figures
+    }
