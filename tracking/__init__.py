@@ -9,7 +9,8 @@ Does not own: images. What a camera could have seen comes in as a visibility cal
 from __future__ import annotations
 
 from .assignment import assign, association_cost
-from .base_tracker import BaseFrameTracker, Points
+from .base_input import Points
+from .base_tracker import BaseFrameTracker
 from .image_tracker import ImageTracker
 from .parameters import ImageTrackerParameters, TrackerParameters
 from .tracks import Tracks, TrackState

@@ -29,6 +29,7 @@ class BaseLook(Look):
         boxes: Shape (M, 4) [px]; without area where there are none.
         points_m: Shape (M, 3) [m]; looked at where `located`.
         noise_m2: Shape (M, 3, 3) [m^2]; looked at where `located`.
+        common_m2: Shape (M, 3, 3), the part of `noise_m2` that is the same error in every look [m^2]; None: nothing.
         located: Shape (M,): rows with a point and a covariance.
         pointless: Shape (M,): rows without, whose score is high enough to count.
         visibility: What the camera could see; None: everything.
@@ -40,6 +41,7 @@ class BaseLook(Look):
     boxes: Array
     points_m: Array
     noise_m2: Array
+    common_m2: Array | None
     located: BoolArray
     pointless: BoolArray
     visibility: Visibility | None

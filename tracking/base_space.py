@@ -44,6 +44,7 @@ class BaseSpace:
         "means": Column(after=(6,)),
         "covariances": Column(after=(6, 6)),
         "trends": Column(after=(3,)),
+        "lasting": Column(after=(3, 3)),
         "measured_ns": Column(kind=np.int64),
         "aged_until_ns": Column(kind=np.int64),
         **camera_boxes.COLUMNS,
@@ -53,6 +54,7 @@ class BaseSpace:
     def __init__(self, parameters: TrackerParameters, classes: ClassTable) -> None:
         self._parameters = parameters
         self._classes = classes
+        self._lasting = False
 
     def advance(self, store: TrackStore, from_ns: int, to_ns: int) -> None:
         """Move all tracks forward in time."""
@@ -160,10 +162,29 @@ class BaseSpace:
             np.maximum(look.now_ns - measured_ns[j], 0) * 1e-9,
             self._parameters,
         )
+        self._keep_lasting(look, store, i, j)
         measured_ns[j] = np.maximum(measured_ns[j], look.stamp_ns)
         aged_until_ns = store.column("aged_until_ns")
         aged_until_ns[tracks] = np.maximum(store.seen_ns[tracks], look.stamp_ns)
         camera_boxes.keep(look, store, rows, tracks)
+
+    def _keep_lasting(self, look: BaseLook, store: TrackStore, i: IntArray, j: IntArray) -> None:
+        """Note what the filter, which takes errors of two looks as independent, averaged away of one they share.
+
+        With gain k the error e of a track becomes (1 - k) e + k (v + b), v being new in each look and b not. Of b the
+        track has had its part since the first look: E[e b'] = C. So the covariance comes to lack 2 k (1 - k) C, beside
+        (1 - k)^2 of what it lacked before: the cross terms of Schmidt's filter (1966), for a gain that is a scalar,
+        which keeps them positive definite. It is the mean of the gain's diagonal.
+        """
+        self._lasting |= look.common_m2 is not None
+        if not self._lasting:
+            return
+        after, lasting = store.column("covariances")[j, :3, :3], store.column("lasting")
+        # K = P R^-1, P being the covariance after the measurement.
+        k = np.einsum("nab,nba->n", after, invert(look.noise_m2[i])[0])[:, None, None] / 3.0
+        lasting[j] *= (1.0 - k) ** 2
+        if look.common_m2 is not None:
+            lasting[j] += 2.0 * k * (1.0 - k) * look.common_m2[i]
 
     def unseen(self, look: BaseLook, store: TrackStore, tracks: IntArray) -> IntArray:
         """How much of the time since this camera's previous look counts against tracks that it did not detect [ns].
@@ -213,6 +234,8 @@ class BaseSpace:
     def motion(self, store: TrackStore, life: IntArray, real: Array) -> SpaceMotion:  # noqa: ARG002
         """Where the tracks are."""
         means, covariances = store.column("means").copy(), store.column("covariances").copy()
+        if self._lasting:
+            covariances[:, :3, :3] += store.column("lasting")
         return SpaceMotion(means, covariances, store.column("measured_ns").copy(), self._parameters)
 
 

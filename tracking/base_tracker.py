@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,9 +10,10 @@ from geometry.types import Array, BoolArray, IntArray
 from perception.localize import Localized
 
 from . import camera_boxes
+from .base_input import Points, Seen, check_common, read
 from .base_look import BaseLook, Visibility
 from .base_space import BaseSpace
-from .checks import check_scores, check_stamp, without_damage
+from .checks import check_scores, without_damage
 from .classes import ClassTable, NameTable
 from .engine import TrackerCore
 from .parameters import TrackerParameters
@@ -24,75 +23,6 @@ from .tracks import Tracks
 
 # A point farther away, or a standard deviation above it, is damage [m].
 FARTHEST_M = 1e6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Points:
-    """Places of things in `base`, from whatever found them: no boxes, no images.
-
-    Attributes:
-        points_m: Shape (M, 3) [m].
-        covariances_m2: Shape (M, 3, 3) [m^2].
-        scores: Shape (M,) in [0, 1]; None: all certain.
-        class_ids: Shape (M,), index into `class_names`; None: all of the first class.
-        class_names: Names of the classes.
-        source: What found them; of one source each instant is looked at once.
-
-    Raises:
-        BadInput: If the shapes disagree or a class has no name.
-    """
-
-    points_m: npt.ArrayLike
-    covariances_m2: npt.ArrayLike
-    scores: npt.ArrayLike | None = None
-    class_ids: npt.ArrayLike | None = None
-    class_names: tuple[str, ...] = ("object",)
-    source: str = "points"
-
-    def __post_init__(self) -> None:
-        try:
-            points = np.array(self.points_m, dtype=np.float64)
-            covariances = np.array(self.covariances_m2, dtype=np.float64)
-            count = len(points)
-            scores = np.ones(count) if self.scores is None else np.array(self.scores, dtype=np.float64)
-            classes = np.zeros(count, np.int64) if self.class_ids is None else np.array(self.class_ids, dtype=np.int64)
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"points: {error}; expected numbers points_m (M, 3), covariances_m2 (M, 3, 3)") from error
-        if not count:
-            points, covariances = points.reshape(0, 3), covariances.reshape(-1, 3, 3)
-        if (points.shape, covariances.shape, scores.shape, classes.shape) != (
-            (count, 3), (count, 3, 3), (count,), (count,)
-        ):  # fmt: skip
-            raise BadInput(
-                f"points_m {points.shape}, covariances_m2 {covariances.shape}, scores {scores.shape}, class_ids "
-                f"{classes.shape}: expected (M, 3), (M, 3, 3), (M,), (M,)"
-            )
-        if count and not 0 <= classes.min() <= classes.max() < len(self.class_names):
-            raise BadInput(
-                f"class ids {classes.min()}..{classes.max()}: expected 0..{len(self.class_names) - 1}, "
-                f"the index of one of {', '.join(self.class_names) or 'no class names'}"
-            )
-        for name, array in (
-            ("points_m", points), ("covariances_m2", covariances), ("scores", scores), ("class_ids", classes)
-        ):  # fmt: skip
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """One frame's detections, whatever form they came in."""
-
-    stamp_ns: int
-    what: str
-    camera: str
-    place: str
-    points_m: Array
-    covariances_m2: Array
-    boxes: Array
-    scores: Array
-    class_ids: IntArray
-    class_names: tuple[str, ...]
 
 
 class BaseFrameTracker:
@@ -125,7 +55,12 @@ class BaseFrameTracker:
         self._place = ""
 
     def update(
-        self, detections: Localized | Points, *, stamp_ns: int | None = None, visibility: Visibility | None = None
+        self,
+        detections: Localized | Points,
+        *,
+        stamp_ns: int | None = None,
+        visibility: Visibility | None = None,
+        common_m2: npt.ArrayLike | None = None,
     ) -> Tracks:
         """Take in one frame's detections; a frame without any is normal.
 
@@ -135,6 +70,8 @@ class BaseFrameTracker:
         Args:
             detections: With places; all updates between two resets in one frame of reference.
             stamp_ns: Capture time [ns]; None: that of the detections. `Points` have none.
+            common_m2: Shape (M, 3, 3): the part of the points' covariances that is one error in all looks, as that of a
+                calibration is [m^2]. No number of looks takes it out of the covariance of a track. None: nothing.
             visibility: What that camera could see at that time. None if it cannot say (no depth): then every place
                 counts as in plain view.
 
@@ -142,12 +79,14 @@ class BaseFrameTracker:
             One row per detection; `all` has every live track. The states are predicted to the newest stamp.
 
         Raises:
-            BadInput: If there is no stamp or no whole one, a score is above 1, the frame is too old or its points are
-                in another frame of reference; then the tracker stays as it was. If the visibility has not one value of
-                `Sight` per point; then nothing of the frame is used but its stamp.
+            BadInput: If there is no stamp or no whole one, a score is above 1, the frame is too old, its points are in
+                another frame of reference or `common_m2` is no part of their covariances; then the tracker stays as it
+                was. If the visibility has not one value of `Sight` per point; then nothing of the frame is used but its
+                stamp.
         """
-        seen = _read(detections, stamp_ns)
+        seen = read(detections, stamp_ns)
         self._check(seen)
+        common = None if common_m2 is None else check_common(common_m2, seen)
         core = self._core
         numbers = core.classes.numbers(seen.class_names)
         (camera,) = self._cameras.numbers((seen.camera,))
@@ -155,7 +94,7 @@ class BaseFrameTracker:
         core.advance(seen.stamp_ns)
         camera_boxes.know_cameras(core.store, len(self._cameras))
         previous_ns = self._looks.get(camera, seen.stamp_ns)
-        tracks = core.update(self._look(seen, camera, previous_ns, numbers[seen.class_ids], visibility))
+        tracks = core.update(self._look(seen, camera, previous_ns, numbers[seen.class_ids], visibility, common))
         self._looks[camera] = max(seen.stamp_ns, previous_ns)
         return tracks
 
@@ -167,7 +106,7 @@ class BaseFrameTracker:
         """
         return self._core.predicted(stamp_ns)
 
-    def _check(self, seen: _Seen) -> None:
+    def _check(self, seen: Seen) -> None:
         check_scores(seen.scores)
         allowed_s, now_ns = self._parameters.late_s, self._core.now_ns
         late_ns = 0 if now_ns is None else now_ns - seen.stamp_ns
@@ -184,8 +123,9 @@ class BaseFrameTracker:
             )
 
     def _look(
-        self, seen: _Seen, camera: int, previous_ns: int, class_ids: IntArray, visibility: Visibility | None
-    ) -> BaseLook:
+        self, seen: Seen, camera: int, previous_ns: int, class_ids: IntArray, visibility: Visibility | None,
+        common_m2: Array | None,
+    ) -> BaseLook:  # fmt: skip
         points = seen.points_m
         largest = np.abs(seen.covariances_m2).max(axis=(1, 2), initial=0.0)
         located: BoolArray = (np.abs(points) < FARTHEST_M).all(axis=1) & (largest < FARTHEST_M**2)
@@ -205,46 +145,8 @@ class BaseFrameTracker:
             boxes=without_damage(seen.boxes),
             points_m=np.where(located[:, None], points, np.nan),
             noise_m2=noise,
+            common_m2=common_m2,
             located=located,
             pointless=(levels > IGNORED) & ~located,
             visibility=visibility,
         )
-
-
-def _read(detections: Localized | Points, stamp_ns: int | None) -> _Seen:
-    """Bring both forms of input into one."""
-    if isinstance(detections, Points):
-        if stamp_ns is None:
-            raise BadInput("points have no stamp: give stamp_ns, the time at which they were measured [ns]")
-        points = np.asarray(detections.points_m)
-        return _Seen(
-            stamp_ns=check_stamp(stamp_ns),
-            what=f"a look of {detections.source}",
-            camera=detections.source,
-            place="base",
-            points_m=points,
-            covariances_m2=np.asarray(detections.covariances_m2),
-            boxes=np.zeros((len(points), 4)),
-            scores=np.asarray(detections.scores),
-            class_ids=np.asarray(detections.class_ids),
-            class_names=detections.class_names,
-        )
-    if not isinstance(detections, Localized):
-        raise BadInput(
-            f"detections of type {type(detections).__name__} have no places: expected perception.Localized or "
-            "tracking.Points; boxes alone are for an ImageTracker"
-        )
-    found = detections.detections
-    return _Seen(
-        stamp_ns=check_stamp(found.stamp_ns if stamp_ns is None else stamp_ns),
-        what=f"frame {found.sequence} of camera {found.camera_name}",
-        camera=found.camera_name,
-        # Points in a camera's own frame have no common place with those of another camera.
-        place="base" if detections.frame_id == "base" else f"camera {found.camera_name}",
-        points_m=detections.points_m,
-        covariances_m2=detections.covariances_m2,
-        boxes=found.boxes.astype(np.float64),
-        scores=found.scores.astype(np.float64),
-        class_ids=found.class_ids.astype(np.int64),
-        class_names=found.class_names,
-    )

@@ -21,7 +21,7 @@ def seen(boxes, stamp_ns=0, camera=0):
     return BaseLook(
         stamp_ns=stamp_ns, scores=np.ones(count), class_ids=np.zeros(count, np.int64), level=np.full(count, 2),
         now_ns=stamp_ns, camera=camera, previous_ns=stamp_ns, boxes=np.array(boxes, dtype=np.float64),
-        points_m=np.zeros((count, 3)), noise_m2=np.zeros((count, 3, 3)),
+        points_m=np.zeros((count, 3)), noise_m2=np.zeros((count, 3, 3)), common_m2=None,
         located=np.ones(count, np.bool_), pointless=np.zeros(count, np.bool_), visibility=None,
     )  # fmt: skip
 
