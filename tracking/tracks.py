@@ -110,6 +110,16 @@ class Tracks:
         self._detection_ids = detection_ids
         self._of_update = of_update
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is made on demand is made again; the ids of a selection are those of its rows, and cannot be.
+        return {name: value for name, value in self.__dict__.items() if name.startswith("_") or name == "ids"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for value in state.values():  # numpy forgets that arrays cannot be written to
+            if isinstance(value, np.ndarray):
+                _read_only(value)
+
     def __len__(self) -> int:
         return self._snapshot.life.shape[1] if self._rows is None else len(self._rows)
 

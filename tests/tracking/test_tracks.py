@@ -110,6 +110,29 @@ def test_copies_are_equal(tracks):
         assert other.class_names == tracks.class_names
 
 
+@pytest.mark.parametrize("rows", [slice(None), [2, 0, 1]])
+def test_what_was_asked_for_is_not_packed(tracks, rows):
+    some = tracks.select(rows)
+    fresh = pickle.dumps(some)
+    for name in (*ROWS, "all"):
+        getattr(some, name)
+        getattr(some.all, name)
+    again = pickle.dumps(some)
+    assert len(again) == len(fresh)
+    unpacked = pickle.loads(again)
+    for name in (*ROWS, "detection_ids"):
+        array = getattr(unpacked, name)
+        assert np.array_equal(array, getattr(some, name), equal_nan=array.dtype.kind == "f"), name
+        assert not array.flags.writeable, name
+
+
+def test_packed_tracks_of_the_base_are_small():
+    tracker = BaseFrameTracker()
+    names = tuple(f"class {k}" for k in range(1200))
+    tracks = tracker.update(look(0.0, [[0.5, 0.0, 0.0]], names=names))
+    assert len(pickle.dumps(tracks)) < 2_000 + sum(map(len, names)) + 4 * len(names)
+
+
 def test_states_are_numbers():
     assert [state.name for state in sorted(TrackState)] == ["TENTATIVE", "CONFIRMED", "LOST", "NONE"]
     assert [int(state) for state in TrackState] == [0, 1, 2, 3]
