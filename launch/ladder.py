@@ -249,8 +249,18 @@ class Ladder:
         item: Item | None = None,
         value_ns: int = 0,
         limit_ns: int = 0,
+        detail: str = "",
     ) -> bool:
         """Latch the safe stop; the first reason stays. Whoever asks is in a hurry: `announce` tells people about it.
+
+        Args:
+            reason: Why.
+            now_ns: Time [ns].
+            stage: Which stage it is about.
+            item: What that stage had consumed.
+            value_ns: What was measured [ns].
+            limit_ns: What is allowed [ns].
+            detail: What else there is to say about it.
 
         Returns:
             Whether it was not latched before.
@@ -261,7 +271,8 @@ class Ladder:
             if self.latched is not None:
                 return False
             self.latched, self.latched_ns = reason, now_ns
-            self._untold = f"safe stop at {now_ns * 1e-9:.2f} s: {reason.sentence}{of}{figures}"
+            told = f": {detail}" if detail else ""
+            self._untold = f"safe stop at {now_ns * 1e-9:.2f} s: {reason.sentence}{of}{figures}{told}"
         self._rung = Rung.STOP
         self._write(Rung.STOP, reason, now_ns, item, stage=stage, value_ns=value_ns, limit_ns=limit_ns)
         return True

@@ -93,6 +93,7 @@ class Reason(IntEnum):
     OPERATOR_RESET = 13
     NEW_CELL = 14  # a simulated episode began with a new cell: what an operator's reset is there
     GOVERNOR = 15  # the governor stopped for good: not a number, a jump, an arm that is not where it was sent
+    ARM_FAULT = 16  # the arm cannot be commanded: protective or emergency stop, program stopped, connection lost
 
     @property
     def is_return(self) -> bool:
@@ -122,6 +123,7 @@ _SENTENCES = {
     Reason.OPERATOR_RESET: "reset by the operator",
     Reason.NEW_CELL: "a new simulated cell",
     Reason.GOVERNOR: "the governor stopped the arm",
+    Reason.ARM_FAULT: "the arm cannot be commanded",
 }
 
 

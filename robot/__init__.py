@@ -8,7 +8,7 @@ Does not own: policies.
 
 from __future__ import annotations
 
-from robot.arm import Arm, ArmFault, CommandMode, FaultKind, JointCommand, RobotState
+from robot.arm import Arm, ArmFault, BufferedArm, CommandMode, FaultKind, JointCommand, RobotState
 from robot.governor import GovernorLimits, SafetyGovernor, Workspace
 from robot.kinematics import UR10E_LIMITS, JointLimits, Kinematics, Unreachable
 from robot.trajectory import JointTrajectory
@@ -19,6 +19,7 @@ __all__ = [
     "UR10E_LIMITS",
     "Arm",
     "ArmFault",
+    "BufferedArm",
     "CommandMode",
     "FaultKind",
     "GovernorLimits",

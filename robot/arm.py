@@ -159,3 +159,16 @@ class Arm(Protocol):
     def close(self) -> None:
         """Release the connection; the arm keeps holding. Safe to call twice."""
         ...
+
+
+@runtime_checkable
+class BufferedArm(Protocol):
+    """An arm whose states are kept from one reading to the next: its own rate is higher than its reader's."""
+
+    def read_states(self) -> list[RobotState]:
+        """Return all states since the last call, oldest first; the newest again if there was none.
+
+        Raises:
+            ArmFault: As `Arm.read_state`.
+        """
+        ...

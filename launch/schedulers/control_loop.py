@@ -14,7 +14,7 @@ from launch.schedulers.attempts import Attempts
 from launch.schedulers.notes import CHUNK_TOO_LATE, TICKS_MISSED, Notes
 from launch.streams import Item
 from policy.chunk_schedule import ChunkSchedule
-from robot.arm import Arm, RobotState
+from robot.arm import Arm, ArmFault, BufferedArm, RobotState
 
 # joints slower than this rest: braking from above it must have ended before the control path starts anew at standstill
 REST_RAD_S = 0.05
@@ -134,7 +134,11 @@ class ControlLoop:
 
     def _tick(self, now_ns: int, late_ns: int) -> None:
         executor, ladder, clock, arm = self._executor, self._ladder, self._clock, self._arm
-        state = executor.input_state(arm.read_state(), now_ns)
+        try:
+            state = self._read(now_ns)
+        except ArmFault as fault:
+            self._cannot_be_commanded(fault, now_ns)
+            return
         self.can_let_go = ladder.latched is not None and _rests(state.value)
         if self.can_let_go and clock() <= self._let_go_until_ns:
             self._start_anew(now_ns)
@@ -153,10 +157,40 @@ class ControlLoop:
         started_ns = clock()
         if command.stale or not ladder.lets_through(rung, started_ns, command.photon_ns):
             return  # fenced, or while it was made the safe stop latched or its photons became too old
-        arm.send(command.value.setpoint)
+        try:
+            arm.send(command.value.setpoint)
+        except ArmFault as fault:
+            self._cannot_be_commanded(fault, started_ns)
+            return
         executor.sent(command, started_ns, clock() - started_ns)
         if ladder.silenced:
             arm.stop()  # the watchdog was faster than this command, which must not be the last word
+
+    def _read(self, now_ns: int) -> Item:
+        """Take in what the arm told since the last tick; the newest state."""
+        arm = self._arm
+        states = arm.read_states() if isinstance(arm, BufferedArm) else [arm.read_state()]
+        for state in states[:-1]:
+            self._executor.input_state(state, now_ns)
+        return self._executor.input_state(states[-1], now_ns)
+
+    def _cannot_be_commanded(self, fault: ArmFault, now_ns: int) -> None:
+        """Latch the safe stop; on the operator's word have the arm made ready again."""
+        ladder = self._ladder
+        ladder.latch(Reason.ARM_FAULT, now_ns, detail=str(fault))
+        self._chunk = None
+        self.can_let_go = True
+        if self._clock() > self._let_go_until_ns:
+            return
+        self._ticked_ns, self._let_go_until_ns = None, -1  # to connect anew takes its time: nothing moves meanwhile
+        try:
+            self._arm.recover()
+            now_ns = self._clock()
+            self._read(now_ns)
+        except ArmFault as still:
+            self._notes.add(f"the arm is not ready yet: {still}", f"not ready {still.kind}")
+            return
+        self._start_anew(now_ns)
 
     def _start_anew(self, now_ns: int) -> None:
         """The operator's reset: the arm starts anew from where it is, and from photons that come after it."""

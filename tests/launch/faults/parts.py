@@ -22,7 +22,7 @@ from perception.frame import Frame
 from perception.localize import LocalizeParameters
 from policy import ActionChunk, Observation
 from policy.action_chunk import ActionSpace
-from robot.arm import Arm, JointCommand, RobotState
+from robot.arm import Arm, ArmFault, JointCommand, RobotState
 from robot.kinematics import UR10E_HOME_RAD
 from robot.sim import CAMERA
 from tracking import BaseFrameTracker
@@ -137,6 +137,9 @@ class BreakingArm:
         speeds: Times [ns], and how fast its fastest joint really was [rad/s], also where its feedback is frozen.
         gaps: Times [ns], and how far the joint that was furthest from its command then was from it [rad].
         frozen: Whether it goes on telling its last state.
+        fault: What it is in: it is at rest, and can neither be read nor commanded.
+        stays: Whether the fault outlasts a recovery.
+        recoveries: How many times it was made ready again.
         before_read: Called with the time [ns] when its state is read.
         before_send: The same before it is sent a command.
     """
@@ -147,7 +150,9 @@ class BreakingArm:
         self.told: list[tuple[int, str]] = []
         self.speeds: list[tuple[int, float]] = []
         self.gaps: list[tuple[int, float]] = []
-        self.frozen = False
+        self.frozen = self.stays = False
+        self.fault: ArmFault | None = None
+        self.recoveries = 0
         self.before_read: Callable[[int], None] = nothing
         self.before_send: Callable[[int], None] = nothing
         self._last: RobotState | None = None
@@ -165,13 +170,23 @@ class BreakingArm:
         self.stop()
 
     def recover(self) -> None:
-        pass
+        self.recoveries += 1
+        if self.fault is not None and self.stays:
+            raise self.fault
+        self.fault = None
+
+    def fail(self, fault: ArmFault) -> None:
+        """A fault: arms stop by themselves."""
+        self._arm.stop()
+        self.fault = fault
 
     def close(self) -> None:
         self._arm.close()
 
     def read_state(self) -> RobotState:
         self.before_read(self._clock())
+        if self.fault is not None:
+            raise self.fault
         state = self._arm.read_state()  # also when nobody hears of it: the world moves on
         self._joints = state.joint_positions_rad
         self.speeds.append((self._clock(), float(np.abs(state.joint_velocities_rad_s).max())))
@@ -181,6 +196,8 @@ class BreakingArm:
 
     def send(self, command: JointCommand) -> None:
         self.before_send(self._clock())
+        if self.fault is not None:
+            raise self.fault
         self._arm.send(command)
         self.told.append((self._clock(), "send"))
         self.gaps.append((self._clock(), float(np.abs(command.joints - self._joints).max())))

@@ -18,6 +18,7 @@ pytest.importorskip("mujoco", reason="the simulator's extra is not installed: pi
 from launch.config.budget import FallbackConfig
 from launch.ledger import Outcome, Reason, Rung, Stage
 from launch.live_cell import LiveCell
+from robot.arm import ArmFault
 from tests.launch.faults.parts import MS, SECOND, BreakingControl, Decision, Run
 from tests.launch.faults.wall_cell import LIMIT_MS, SLACK_NS, WALL, WallCell, rules
 
@@ -244,6 +245,44 @@ def test_feedback_that_freezes_stops_the_arm_until_it_is_back_and_the_operator_r
     # nobody is asked while there is nothing to let go of, or while the last that is known of the arm is that it moves
     assert operator.asked
     assert all(operator.asked)
+
+
+@pytest.mark.parametrize("call", ["read", "send"])
+def test_an_arm_in_a_fault_is_left_alone_until_the_operator_resets(live: LiveCell, call: str) -> None:
+    cell = WallCell(live)
+    operator = Operator(cell, when=lambda: latched_for(cell, 0.3))
+    hook = Once(
+        cell, lambda: cell.is_under_way, lambda: cell.arm.fail(ArmFault("protective_stop", "arm: a protective stop"))
+    )
+    setattr(cell.arm, f"before_{call}", hook)
+    run = cell.run(lambda: operator.has_let_go and cell.arm.moves, reset_wanted=operator)
+    stopped = run.decided(Rung.STOP, Reason.ARM_FAULT)
+    assert cell.arm.recoveries == 1
+    let_go = run.decided(Rung.DROP, Reason.OPERATOR_RESET)
+    assert not [what for t_ns, what in run.told if stopped.now_ns < t_ns < let_go.now_ns and what == "send"]
+    assert any("a protective stop" in said for said in run.said)
+    went_on(cell, run, stopped)
+
+
+def latched_for(cell: WallCell, seconds: float) -> bool:
+    """Whether the safe stop has been latched for so long; an arm in a fault gets no commands that could be counted."""
+    since_ns = cell.ladder.latched_ns
+    return since_ns is not None and cell.clock() > since_ns + seconds * SECOND
+
+
+def test_an_arm_whose_fault_stays_is_not_let_go(live: LiveCell) -> None:
+    cell = WallCell(live)
+    cell.arm.stays = True
+    operator = Operator(cell, when=lambda: latched_for(cell, 0.2))
+    cell.arm.before_read = Once(
+        cell, lambda: cell.is_under_way, lambda: cell.arm.fail(ArmFault("emergency_stop", "arm: pressed"))
+    )
+    run = cell.run(lambda: operator.has_reset and latched_for(cell, 1.0), reset_wanted=operator)
+    stopped = run.decided(Rung.STOP, Reason.ARM_FAULT)
+    assert cell.arm.recoveries == 1
+    assert cell.ladder.latched is Reason.ARM_FAULT
+    assert run.followed(stopped.now_ns + MS) == []
+    assert any("not ready yet: arm: pressed" in note for note in run.notes)
 
 
 def test_a_read_that_hangs_is_stopped_by_the_watchdog_and_reset(live: LiveCell) -> None:
