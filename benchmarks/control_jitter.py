@@ -35,13 +35,13 @@ import numpy as np
 from deploy.errors import EyehandError, require
 from deploy.model_store import ModelStore
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
+from deploy.pacer import Pacer
+from deploy.realtime import Realtime
 from geometry import Camera
 from launch.config import load_config
 from launch.config.tree import Config, RealtimeConfig
 from launch.ledger import Ledger, Outcome, Stage
 from launch.machine import machine_facts
-from launch.pacer import Pacer
-from launch.realtime import Realtime
 from launch.wiring import arm_model, build_control, build_policy
 from perception.detector import NetworkDetector
 from perception.frame import Frame

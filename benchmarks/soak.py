@@ -31,6 +31,7 @@ from typing import Any, cast
 import numpy as np
 
 from deploy.latency import summarize
+from deploy.realtime import Realtime
 from geometry import Pose
 from launch.bag import BagReader, BagWriter
 from launch.config import Config, load_config
@@ -38,7 +39,6 @@ from launch.executor import Executor, as_measured
 from launch.interruption import Interruption
 from launch.ledger import REPORTED, Outcome, Rows, Rung, Stage
 from launch.live_cell import LiveArm, LiveCell
-from launch.realtime import Realtime
 from launch.recording import ledger_blocks
 from launch.run_folder import RunFolder
 from launch.schedulers.wall import RunClock, WallScheduler

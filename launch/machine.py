@@ -15,9 +15,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from deploy.realtime import rt_runtime_us
+
 ROOT = Path("/")
 CPUFREQ = "sys/devices/system/cpu/cpu0/cpufreq"
-RT_RUNTIME = "proc/sys/kernel/sched_rt_runtime_us"
 CLASSES = ("SCHED_OTHER", "SCHED_FIFO", "SCHED_RR", "SCHED_BATCH", "SCHED_IDLE", "SCHED_DEADLINE")
 CONTAINER_FILES = (".dockerenv", "run/.containerenv", "run/systemd/container")
 CONTAINER_VARIABLES = ("container", "KUBERNETES_SERVICE_HOST")
@@ -56,14 +57,6 @@ def scheduling_class() -> str | None:
     number = os.sched_getscheduler(0) & ~getattr(os, "SCHED_RESET_ON_FORK", 0)
     known = {getattr(os, name): name for name in CLASSES if hasattr(os, name)}
     return known.get(number, str(number))
-
-
-def rt_runtime_us(root: Path = ROOT) -> int | None:
-    """Microseconds of each period that real-time threads may run; -1 for all, None where there is no such limit."""
-    try:
-        return int(_text(root / RT_RUNTIME))
-    except (OSError, ValueError):
-        return None
 
 
 def _quietly(read: Callable[[Path], Any], root: Path) -> Any:

@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from deploy.realtime import Realtime
 from launch import plugins
 from launch.config import Config
 from launch.executor import Executor, as_measured
@@ -13,7 +14,6 @@ from launch.interruption import Interruption
 from launch.ledger import Rows
 from launch.live_cell import LiveCell
 from launch.operator_desk import OperatorDesk
-from launch.realtime import Realtime
 from launch.report import RunAccount
 from launch.run_folder import RunFolder
 from launch.schedulers.wall import RunClock, WallScheduler

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from deploy.pacer import Pacer
 from launch.control_path import LATCHING_BITS
 from launch.executor import Executor
 from launch.ladder import NEVER, Ladder
 from launch.ledger import Outcome, Reason, Stage
-from launch.pacer import Pacer
 from launch.schedulers.attempts import Attempts
 from launch.schedulers.notes import CHUNK_TOO_LATE, TICKS_MISSED, Notes
 from launch.streams import Item

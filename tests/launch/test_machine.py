@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from launch.machine import machine_facts, rt_runtime_us
+from deploy.realtime import rt_runtime_us
+from launch.machine import machine_facts
 
 ORIN = {
     "proc/cpuinfo": "processor\t: 0\nmodel name\t: ARMv8 Processor rev 1 (v8l)\n",

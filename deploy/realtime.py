@@ -13,10 +13,9 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from deploy.errors import BadInput
-from launch.config.tree import RealtimeConfig
-from launch.machine import rt_runtime_us
 
 # From <sys/mman.h>, the same on x86-64 and ARM. On fault: what nobody touches (most of each thread's stack and of the
 # allocator's arenas) is not brought into memory in order to be locked there.
@@ -24,6 +23,7 @@ MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 CAP_IPC_LOCK = 14
 TASKS = Path("/proc/self/task")
 STATUS = Path("/proc/self/status")
+RT_RUNTIME = "proc/sys/kernel/sched_rt_runtime_us"
 LINUX = sys.platform.startswith("linux")
 NOT_LINUX = f"this system is {sys.platform}: SCHED_FIFO, locked memory and affinity want Linux"
 
@@ -36,6 +36,35 @@ PERMIT_MEMORY = (
     "again), systemd LimitMEMLOCK=infinity, or docker --ulimit memlock=-1"
 )
 PERMIT_RUNTIME = "sysctl kernel.sched_rt_runtime_us is 0: sudo sysctl -w kernel.sched_rt_runtime_us=950000"
+
+
+class RealtimeRequest(Protocol):
+    """What to ask for."""
+
+    @property
+    def priority(self) -> int | None:
+        """SCHED_FIFO priority of the control loop; None leaves it an ordinary thread."""
+        ...
+
+    @property
+    def lock_memory(self) -> bool:
+        """Keep what was touched in memory (mlockall)."""
+        ...
+
+    @property
+    def freeze_gc(self) -> bool:
+        """Take what exists at the start out of the garbage collector's sight."""
+        ...
+
+    @property
+    def switch_interval_ms(self) -> float:
+        """How long a thread may keep the interpreter from others that wait [ms]."""
+        ...
+
+    @property
+    def control_cpu(self) -> int | None:
+        """The core that the control loop is bound to; None for any."""
+        ...
 
 
 class Realtime:
@@ -56,7 +85,7 @@ class Realtime:
         BadInput: If the control loop's core does not exist, or this process may not use it.
     """
 
-    def __init__(self, config: RealtimeConfig) -> None:
+    def __init__(self, config: RealtimeRequest) -> None:
         self._config = config
         self._cores = os.sched_getaffinity(0) if LINUX else set[int]()
         if config.control_cpu is not None and LINUX and config.control_cpu not in self._cores:
@@ -155,6 +184,14 @@ class Realtime:
         else:
             self._undo.callback(_libc().munlockall)
             self.achieved["memory_locked"] = True
+
+
+def rt_runtime_us(root: Path = Path("/")) -> int | None:
+    """Microseconds of each period that real-time threads may run; -1 for all, None where there is no such limit."""
+    try:
+        return int((root / RT_RUNTIME).read_text(encoding="utf-8", errors="replace"))
+    except (OSError, ValueError):
+        return None
 
 
 def _first_in_first_out(priority: int) -> str:

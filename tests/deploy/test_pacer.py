@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from deploy import pacer
 from deploy.errors import BadInput
-from launch import pacer
-from launch.pacer import Pacer
+from deploy.pacer import Pacer
 
 PERIOD = 1000
 

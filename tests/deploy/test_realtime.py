@@ -13,10 +13,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from deploy import realtime
 from deploy.errors import BadInput
-from launch import realtime
+from deploy.realtime import Realtime
 from launch.config.tree import RealtimeConfig
-from launch.realtime import Realtime
 
 OFF = RealtimeConfig(priority=None, lock_memory=False, freeze_gc=False, switch_interval_ms=5.0)
 CORES = sorted(os.sched_getaffinity(0))
