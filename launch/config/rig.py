@@ -135,13 +135,31 @@ class CameraConfig(Section):
         return tree
 
 
+ExitPolicy = Literal["hold", "park", "limp"]
+
+
 class ArmConfig(Section):
-    """The arm: its registered driver, model and address."""
+    """The arm: its registered driver, model and address, and how it ends.
+
+    On the wall clock the driver runs in a process of its own, at `rate_hz`. However a run ends, and when that process
+    has not heard from the control loop for `heartbeat_ms`, the arm decelerates; then it holds its place (`hold`),
+    moves slowly to `park_joints_rad` (`park`), or gives way (`limp`).
+    """
 
     type: str = "sim"
     model: Literal["ur10e"] = "ur10e"
     flange_T_gripper: PoseConfig = PoseConfig(translation_m=(0.0, 0.0, 0.145))
+    rate_hz: Annotated[float, Field(ge=10, le=1000)] = 250.0
+    heartbeat_ms: Annotated[float, Field(ge=10, le=1000)] = 100.0
+    exit_policy: ExitPolicy = "hold"
+    park_joints_rad: tuple[float, float, float, float, float, float] | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _parks_somewhere(self) -> ArmConfig:
+        if self.exit_policy == "park" and self.park_joints_rad is None:
+            raise WrongAtKey("exit_policy", "park needs a place: give park_joints_rad, six joint angles in radians")
+        return self
 
 
 class RigConfig(Section):

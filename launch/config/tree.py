@@ -128,10 +128,22 @@ class TaskConfig(Section):
 
 
 class SimConfig(Section):
-    """The simulated world."""
+    """The simulated world; on the wall clock it is a process of its own.
+
+    Attributes:
+        renderer: What draws its pictures.
+        cube_render_offset_m: How far from its place the cube is drawn, in world [m].
+        controller: What its arm can be reached by: `none`, the simulator's own wire, for an arm of type `sim`; `ur`, an
+            emulated UR controller at `address`, for an arm of type `ur`.
+        address: Where the emulated controller listens.
+        world: Socket of a world that runs already (`eyehand simulate`); by default the run starts its own.
+    """
 
     renderer: Literal["auto", "egl", "raycast"] = "auto"
     cube_render_offset_m: Vector3 = (0.0, 0.0, 0.0)
+    controller: Literal["none", "ur"] = "none"
+    address: str = "127.0.0.1"
+    world: str | None = None
 
 
 class RecordConfig(Section):

@@ -44,7 +44,7 @@ def write(path: Path, text: str) -> Path:
         # unknown keys
         ("detector.confidnce=1", "--set detector.confidnce: unknown key; did you mean confidence?"),
         ("sim.rendrer=egl", "--set sim.rendrer: unknown key; did you mean renderer?"),
-        ("rig.arm.foo=1", "--set rig.arm.foo: unknown key; known here: type, model, flange_T_gripper, options"),
+        ("rig.arm.foo=1", "--set rig.arm.foo: unknown key; known here: type, model, flange_T_gripper, rate_hz"),
         ("nonsense.x=3", "sim_pick_place.yaml with --set nonsense.x=3: nonsense: unknown key; known here: name, seed"),
         # the unit is part of the name
         ("rig.cameras.0.rate=3", "--set rig.cameras.0.rate: unknown key; did you mean rate_hz? mind the unit"),
