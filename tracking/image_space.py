@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ import numpy as np
 from geometry.types import Array, BoolArray, IntArray
 
 from .assignment import association_cost
-from .axes_filter import MOTION, POSITION, ROWS, VELOCITY, AxesFilter, AxesMotion
+from .axes_filter import MOTION, POSITION, PP, ROWS, VELOCITY, AxesFilter, AxesMotion
 from .checks import FARTHEST_PX
 from .classes import ClassTable
 from .engine import Look
@@ -24,6 +25,9 @@ from .store import SEEN, Column, TrackStore
 
 # A pair that costs more than leaving both alone would: without any overlap, beyond half a size of distance.
 UNMATCHED_COST = 0.5
+
+# Median of the squared length of two independent standard normal numbers.
+USUAL = 2.0 * math.log(2.0)
 
 # Third coordinate of a homography at its horizon is 0, and at the picture's corner 1.
 NEAREST = 0.1
@@ -83,6 +87,7 @@ class ImageSpace:
         self._lifecycle = Lifecycle(parameters)
         self._parameters = parameters
         self._reach = 0.5 * parameters.gate_sizes
+        self._noise, self._gate = parameters.box_noise**2, parameters.gate_sigma**2
         self._reaches = self._reach * np.array([parameters.tentative_gate, 1.0])
         self._coast_ns = round(parameters.coast_s * 1e9)
         self._period_ns = 0
@@ -103,12 +108,20 @@ class ImageSpace:
         self._filter.predict(block, dt_ns * 1e-9, late, begin_s)
 
     def pairs(self, look: ImageLook, store: TrackStore) -> Pairs:
-        """Pairs whose boxes, as (u, v, w, h), are within `gate_sizes` of their mean size; less if classes differ."""
+        """Find the pairs that are near enough.
+
+        Their boxes, as (u, v, w, h), are within `gate_sizes` of their mean size; less if classes differ. The centre of
+        the one is within `gate_sigma` of where the filter expects the other: a box that something hides in part is
+        often wrong by half its height, but seldom by half its height and beside its place.
+        """
         position = store.state[POSITION]
         sizes = np.sqrt(position[2] * position[3])
         # Of a tentative track less is expected, so that two false detections seldom make one.
         reach = sizes * self._reaches[store.confirmed]
         i, j, distance = near_pairs(look.measured, self._reach * look.sizes, position, reach)
+        expected = self._expected(look, store, i, j)
+        if expected is not None:
+            i, j, distance = i[expected], j[expected], distance[expected]
         compatibility = self._classes.matrix
         if len(compatibility) > 1:
             fit = compatibility[look.class_ids[i], store.class_ids[j]]
@@ -125,6 +138,24 @@ class ImageSpace:
             return np.asarray(cost + unlike * self._parameters.class_penalty)
 
         return Pairs(i, j, costs)
+
+    def _expected(self, look: ImageLook, store: TrackStore, i: IntArray, j: IntArray) -> BoolArray | None:
+        """Shape (K,): pairs whose centres are as near as the filter expects; None if all are.
+
+        Where most are farther off than that, it is the camera that shakes, by as many pixels for all of them.
+        """
+        if not len(i):
+            return None
+        _, _, width, height = store.state[POSITION]
+        spread = ((store.state[PP] + self._noise) * width * height).take(j)
+        offset = look.measured[:2].take(i, 1) - store.state[:2].take(j, 1)
+        squared = np.einsum("dk,dk->k", offset, offset)
+        far = squared > self._gate * spread
+        if not np.count_nonzero(far):
+            return None
+        excess = np.sort(squared / USUAL - spread)
+        shake = max(excess[(len(i) - 1) // 2], 0.0)
+        return np.asarray(squared <= self._gate * (spread + shake))
 
     def blind(self, look: ImageLook, store: TrackStore, matches: Matches) -> Matches:  # noqa: ARG002
         """In an image every box has a place."""

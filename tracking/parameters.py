@@ -27,7 +27,7 @@ class LifeParameters:
     Attributes:
         confirm_hits: Detections that a track needs before it counts, together with `confirm_s`.
         confirm_s: Time between its first and latest detection that it needs too [s].
-        confirm_score: Sum of its detections' scores that it needs too: with 1.5, two of 0.75 or three of 0.5.
+        confirm_score: Sum of its detections' scores that it needs too: with 1.4, two of 0.7 or three of 0.5.
         tentative_s: An unconfirmed track dies after this long without a detection [s].
         coast_s: How long constant velocity is believed without a measurement [s]. Beyond it the velocity decays, and a
             confirmed track that nobody saw for so long is `LOST`.
@@ -144,6 +144,7 @@ class ImageTrackerParameters(LifeParameters):
         trust_first_look: Tracks of the very first look with detections count at once: nothing came before it by which
             to doubt them.
         gate_sizes: Largest distance of the centres of a pair [sizes].
+        gate_sigma: Largest distance of a pair's centres [standard deviations of what the filter expects].
         tentative_gate: How far a tentative track reaches, as a part of what a confirmed one does.
         box_noise: Standard deviation of a confident detection's centre, width and height [sizes].
         velocity_walk: How far a velocity wanders in a second, one standard deviation [sizes per s per sqrt(s)].
@@ -151,12 +152,13 @@ class ImageTrackerParameters(LifeParameters):
     """
 
     confirm_s: float = 0.03
-    confirm_score: float = 1.5
+    confirm_score: float = 1.4
     lost_s: float = 2.0
     distance_weight: float = 1.0
     gate_sizes: float = 0.7
+    gate_sigma: float = 3.3
     tentative_gate: float = 0.6
     box_noise: float = 0.1
     velocity_walk: float = 0.2
-    initial_speed: float = 2.0
+    initial_speed: float = 3.0
     trust_first_look: bool = True

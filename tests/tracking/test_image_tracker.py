@@ -373,6 +373,38 @@ def test_a_ghost_does_not_take_the_detection_of_an_established_object():
     assert tracks.all.position[0, 0] > 103.0
 
 
+def watched(count=5, frames=30):
+    """A tracker that knows `count` things at rest, side by side."""
+    tracker, boxes = ImageTracker(), np.array(row_of(count), dtype=np.float64)
+    feed(tracker, [Boxes(boxes)] * frames)
+    return tracker, boxes, frames * FRAME_NS
+
+
+@pytest.mark.parametrize(
+    ("beside", "same"),
+    [((0.0, 10.0, 0.0, 0.0), True), ((0.0, 0.0, 0.0, -30.0), True), ((24.0, 0.0, 24.0, 0.0), False)],
+    ids=["a little off", "its feet are hidden", "beside its place"],
+)
+def test_what_a_settled_track_takes_for_itself(beside, same):
+    tracker, boxes, now_ns = watched()
+    boxes[2] += beside
+    assert (tracker.update(Boxes(boxes), stamp_ns=now_ns).ids[2] == 3) == same
+
+
+def test_the_longer_unseen_the_farther_a_track_reaches():
+    tracker, boxes, now_ns = watched()
+    for _ in range(20):
+        tracker.update(Boxes(np.delete(boxes, 2, axis=0)), stamp_ns=now_ns)
+        now_ns += FRAME_NS
+    boxes[2] += [24.0, 0.0, 24.0, 0.0]
+    assert tracker.update(Boxes(boxes), stamp_ns=now_ns).ids.tolist() == [1, 2, 3, 4, 5]
+
+
+def test_a_camera_that_shakes_moves_all_alike():
+    tracker, boxes, now_ns = watched()
+    assert tracker.update(Boxes(boxes + [24.0, 0.0, 24.0, 0.0]), stamp_ns=now_ns).ids.tolist() == [1, 2, 3, 4, 5]
+
+
 def test_objects_that_pass_one_another_keep_their_ids():
     rng, tracker = np.random.default_rng(0), ImageTracker()
     for k in range(80):
