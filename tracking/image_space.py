@@ -119,9 +119,12 @@ class ImageSpace:
         # Of a tentative track less is expected, so that two false detections seldom make one.
         reach = sizes * self._reaches[store.confirmed]
         i, j, distance = near_pairs(look.measured, self._reach * look.sizes, position, reach)
-        expected = self._expected(look, store, i, j)
-        if expected is not None:
-            i, j, distance = i[expected], j[expected], distance[expected]
+        if len(i):
+            spread = ((store.state[PP] + self._noise) * sizes * sizes).take(j)
+            # The centres are never farther apart than the boxes.
+            if np.count_nonzero(distance * distance > self._gate * spread):
+                expected = self._expected(look.measured[:2].take(i, 1) - position[:2].take(j, 1), spread)
+                i, j, distance = i[expected], j[expected], distance[expected]
         compatibility = self._classes.matrix
         if len(compatibility) > 1:
             fit = compatibility[look.class_ids[i], store.class_ids[j]]
@@ -139,22 +142,22 @@ class ImageSpace:
 
         return Pairs(i, j, costs)
 
-    def _expected(self, look: ImageLook, store: TrackStore, i: IntArray, j: IntArray) -> BoolArray | None:
-        """Shape (K,): pairs whose centres are as near as the filter expects; None if all are.
+    def _expected(self, offset: Array, spread: Array) -> BoolArray:
+        """Which pairs' centres are as near as the filter expects.
 
         Where most are farther off than that, it is the camera that shakes, by as many pixels for all of them.
+
+        Args:
+            offset: Shape (2, K), K > 0, from centre to centre [px].
+            spread: Shape (K,), expected variance on each axis [px^2].
+
+        Returns:
+            Shape (K,).
         """
-        if not len(i):
-            return None
-        _, _, width, height = store.state[POSITION]
-        spread = ((store.state[PP] + self._noise) * width * height).take(j)
-        offset = look.measured[:2].take(i, 1) - store.state[:2].take(j, 1)
-        squared = np.einsum("dk,dk->k", offset, offset)
-        far = squared > self._gate * spread
-        if not np.count_nonzero(far):
-            return None
+        u, v = offset
+        squared = u * u + v * v
         excess = np.sort(squared / USUAL - spread)
-        shake = max(excess[(len(i) - 1) // 2], 0.0)
+        shake = max(excess[(len(excess) - 1) // 2], 0.0)
         return np.asarray(squared <= self._gate * (spread + shake))
 
     def blind(self, look: ImageLook, store: TrackStore, matches: Matches) -> Matches:  # noqa: ARG002

@@ -402,7 +402,7 @@ def test_the_longer_unseen_the_farther_a_track_reaches():
 
 def test_a_camera_that_shakes_moves_all_alike():
     tracker, boxes, now_ns = watched()
-    assert tracker.update(Boxes(boxes + [24.0, 0.0, 24.0, 0.0]), stamp_ns=now_ns).ids.tolist() == [1, 2, 3, 4, 5]
+    assert tracker.update(Boxes(np.add(boxes, [24.0, 0.0, 24.0, 0.0])), stamp_ns=now_ns).ids.tolist() == [1, 2, 3, 4, 5]
 
 
 def test_objects_that_pass_one_another_keep_their_ids():
