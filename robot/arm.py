@@ -77,6 +77,8 @@ FaultKind = Literal[
     "protective_stop",
     "emergency_stop",
     "safeguard_stop",
+    "safety_fault",
+    "not_running",
     "program_stopped",
     "speed_slider",
     "disconnected",

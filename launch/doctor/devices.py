@@ -105,14 +105,14 @@ def _describe(rs: Any, device: Any) -> str:
 def arms() -> Finding:
     """Drivers of real arms."""
     remedy = (
-        "not needed: the simulated arm is the only one that eyehand drives; a driver of your own registers under "
-        "eyehand.arms, and for one of a Universal Robots arm pip install 'eyehand[ur]' brings ur_rtde"
+        "not needed in simulation; for Universal Robots arms: pip install 'eyehand[ur]'; a driver of your own registers "
+        "under eyehand.arms"
     )
-    if importlib.util.find_spec("rtde_control") is None:
+    if importlib.util.find_spec("script_client") is None:
         return Finding("arms", "missing", "ur_rtde is not installed", remedy)
     try:
-        require("rtde_control", "ur")
-        require("rtde_receive", "ur")
+        require("script_client", "ur")
+        require("dashboard_client", "ur")
     except Exception as error:  # a native module that fails to load raises whatever it likes
         return Finding(
             "arms", "problem", f"ur_rtde does not import: {one_line(error)}", "pip install --force-reinstall ur_rtde"
@@ -121,4 +121,4 @@ def arms() -> Finding:
         version = metadata.version("ur_rtde")
     except metadata.PackageNotFoundError:
         version = "of unknown version"
-    return Finding("arms", "ok", f"ur_rtde {version} imports; eyehand has no driver that uses it yet")
+    return Finding("arms", "ok", f"ur_rtde {version} imports: Universal Robots arms can be driven")

@@ -524,8 +524,8 @@ def test_realsense_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("installed", [True, False])
 def test_drivers_of_arms(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
     monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _name: object() if installed else None)
-    monkeypatch.setitem(sys.modules, "rtde_control", ModuleType("rtde_control"))
-    monkeypatch.setitem(sys.modules, "rtde_receive", ModuleType("rtde_receive"))
+    monkeypatch.setitem(sys.modules, "script_client", ModuleType("script_client"))
+    monkeypatch.setitem(sys.modules, "dashboard_client", ModuleType("dashboard_client"))
     found = devices.arms()
     assert found.status == ("ok" if installed else "missing")
     assert ("eyehand[ur]" in found.remedy) is not installed
@@ -533,7 +533,7 @@ def test_drivers_of_arms(monkeypatch: pytest.MonkeyPatch, installed: bool) -> No
 
 def test_a_driver_that_does_not_load_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _name: object())
-    monkeypatch.setitem(sys.modules, "rtde_control", None)
+    monkeypatch.setitem(sys.modules, "script_client", None)
     assert devices.arms().status == "problem"
 
 

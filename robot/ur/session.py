@@ -1,0 +1,315 @@
+"""One controller with the control script on it: states come in, commands go out, the first fault stays."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from deploy.errors import Missing
+from robot.ur import script
+from robot.ur.inbox import Inbox
+from robot.ur.link import Link
+from robot.ur.protocol import Value
+from robot.ur.script import Command, Handshake
+from robot.ur.settings import SessionSettings
+from robot.ur.status import Fault, Reading, RuntimeState, echo_register, fault_of, output_names, program_fault
+
+# How long the script may owe an answer, braking included [ns].
+_ANSWER_NS: Final = 3_000_000_000
+_POLL_S: Final = 0.002
+_STATES_S: Final = 1.0
+_SCRIPT_S: Final = 5.0
+_SEE: Final = "See the cable, the switch and the control box"
+
+
+class Session:
+    """A connection to one controller, from `open` to `close`; a new one is made to connect again.
+
+    The receiving thread judges every packet, so a fault is seen, latched and answered within a packet, whether or not
+    somebody asks: motion is stopped, and a program that the controller could go on with by itself is ended.
+
+    Args:
+        host: Address of the controller.
+        settings: How to talk to it.
+        inbox: Where its readings go.
+        clock: Run clock [ns].
+    """
+
+    def __init__(self, host: str, settings: SessionSettings, inbox: Inbox, clock: Callable[[], int]) -> None:
+        self._host, self._settings, self._inbox, self._clock = host, settings, inbox, clock
+        first = settings.registers_from
+        self._names = (
+            f"input_int_register_{first}",
+            *(f"input_double_register_{first + i}" for i in range(script.ARGUMENTS)),
+        )
+        self._echo_name = echo_register(first)
+        self._link = Link(
+            host,
+            outputs=output_names(first),
+            inputs={
+                "command": self._names,
+                "clear": self._names[:1],
+                "echo": (self._echo_name,),
+                "tool": ("tool_digital_output_mask", "tool_digital_output"),
+                "standard": ("standard_digital_output_mask", "standard_digital_output"),
+            },
+            rate_hz=settings.rate_hz,
+            clock=clock,
+            on_values=self._take,
+            on_idle=self._idle,
+            on_lost=self._lost,
+        )
+        self._lock = threading.Lock()
+        self._handshake = Handshake(self._write)
+        self._fault: Fault | None = None
+        self._alive = False
+        self._guarding = False
+        self._motion: Command | None = None
+        self._gives_way = False
+        self._moved_ns = self._wrote_ns = 0
+        self._awaited: tuple[int, int] | None = None
+
+    @property
+    def version(self) -> tuple[int, int, int, int]:
+        """Of the controller's software."""
+        return self._link.version
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection is there."""
+        return self._alive
+
+    @property
+    def fault(self) -> Fault | None:
+        """The first fault since the script was started."""
+        return self._fault
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether the arm was told to be moved by hand."""
+        return self._gives_way
+
+    # life
+
+    def open(self) -> Reading:
+        """Connect and wait for the first state.
+
+        Raises:
+            Missing: If the controller does not answer, refuses, or sends nothing, naming address and remedy.
+        """
+        self._inbox.open(self._clock())
+        self._alive = True
+        try:
+            self._link.open(self._settings.timeout_s)
+        except Missing:
+            self._alive = False
+            raise
+        if not self.wait(lambda _: True, _STATES_S) or self._inbox.newest is None:
+            self.close()
+            raise Missing(
+                f"UR controller at {self._host} sends no states within {_STATES_S:g} s: "
+                "switch its control box off and on"
+            )
+        return self._inbox.newest.reading
+
+    def start_script(self, program: bytes) -> None:
+        """Start the control script, set its watchdog, and from then on count everything that stops it as a fault.
+
+        Raises:
+            Missing: If it does not start or does not answer.
+        """
+        with self._lock:
+            self._guarding, self._fault, self._motion, self._gives_way = False, None, None, False
+            self._handshake.reset()
+            self._write(Command.NONE, ())
+        with contextlib.closing(script.upload(self._host, program, self._settings.timeout_s)) as connection:
+            connection.settimeout(0.0)
+
+            def plays(reading: Reading) -> bool:
+                # The controller sends its state over this connection as well; what is not read would fill it.
+                with contextlib.suppress(OSError):
+                    connection.recv(1 << 16)
+                return reading.runtime_state == RuntimeState.PLAYING and reading.script_state == script.READY
+
+            if not self.wait(plays, _SCRIPT_S):
+                raise Missing(
+                    f"the control script does not start on the UR controller at {self._host} within {_SCRIPT_S:g} s: "
+                    "see the Log tab of the teach pendant, and that it shows Remote Control"
+                )
+        with self._lock:
+            self._handshake.call(Command.SET_WATCHDOG, self._settings.watchdog_hz, now_ns=self._clock())
+        if not self.wait(lambda _: self._handshake.ready, _SCRIPT_S):
+            raise Missing(
+                f"the control script on the UR controller at {self._host} does not answer: stop the other program that "
+                "writes its registers"
+            )
+        with self._lock:
+            self._guarding = True
+
+    def end_script(self) -> None:
+        """Let the arm come to rest and end the script, in bounded time."""
+        newest = self._inbox.newest
+        if self._alive and newest is not None and newest.reading.runtime_state == RuntimeState.PLAYING:
+            self.stop()
+            self.wait(lambda _: self._handshake.ready, 1.0)
+            with self._lock:
+                self._guarding = False
+                self._end()
+            self.wait(lambda reading: reading.runtime_state != RuntimeState.PLAYING, 0.5)
+
+    def close(self) -> None:
+        """End the connection; safe to call twice."""
+        self._alive = False
+        self._link.close()
+
+    def wait(self, until: Callable[[Reading], bool], timeout_s: float) -> bool:
+        """Wait for a state; False if it does not come in time, or the connection ends first."""
+        deadline = time.monotonic() + timeout_s
+        while self._alive and time.monotonic() < deadline:
+            newest = self._inbox.newest
+            if newest is not None and until(newest.reading):
+                return True
+            time.sleep(_POLL_S)
+        return False
+
+    # what goes out
+
+    def servo(self, joints_rad: Sequence[float]) -> bool:
+        """Stream a setpoint; False while another motion is still being stopped."""
+        settings = self._settings
+        rest = (0.0, 0.0, 1.0 / settings.rate_hz, settings.lookahead_s, settings.gain)
+        return self._stream(Command.SERVOJ, (*joints_rad, *rest))
+
+    def speed(self, velocities_rad_s: Sequence[float]) -> bool:
+        """Stream joint velocities; False while another motion is still being stopped."""
+        settings = self._settings
+        return self._stream(Command.SPEEDJ, (*velocities_rad_s, settings.acceleration_rad_s2, 1.0 / settings.rate_hz))
+
+    def stop(self) -> None:
+        """Brake and hold, if something moves."""
+        with self._lock:
+            self._halt(self._clock())
+
+    def give_way(self) -> None:
+        """Brake, then let the joints be moved by hand."""
+        with self._lock:
+            now_ns = self._clock()
+            self._halt(now_ns)
+            if self._guarding and self._fault is None and not self._gives_way:
+                self._gives_way = True
+                self._handshake.call(Command.TEACH_MODE, now_ns=now_ns)
+
+    def set_output(self, kind: str, index: int, level: bool) -> None:
+        """Set a digital output: of the `tool` or a `standard` one."""
+        self._link.write(
+            kind, {f"{kind}_digital_output_mask": 1 << index, f"{kind}_digital_output": int(level) << index}
+        )
+
+    def round_trip_ns(self, timeout_s: float) -> int | None:
+        """Write a register and wait until it comes back in a state; None if it does not in time."""
+        newest = self._inbox.newest
+        number = (0 if newest is None else newest.reading.echo) % 1_000_000 + 1
+        sent_ns = self._clock()
+        self._awaited = (number, 0)
+        self._link.write("echo", {self._echo_name: number})
+        self.wait(lambda _: self._awaited is not None and self._awaited[1] > 0, timeout_s)
+        arrived_ns = self._awaited[1]
+        return arrived_ns - sent_ns if arrived_ns else None
+
+    def latch(self, fault: Fault) -> None:
+        """Take over a fault that was seen elsewhere."""
+        with self._lock:
+            self._latch(fault, self._clock())
+
+    # with the lock held
+
+    def _stream(self, command: Command, arguments: Sequence[float]) -> bool:
+        with self._lock:
+            now_ns = self._clock()
+            if self._motion not in (None, command):
+                # In the script each runs in a thread of its own: the other one must have ended.
+                self._halt(now_ns)
+            if not self._guarding or self._fault is not None or not self._handshake.stream(command, arguments):
+                return False
+            self._motion, self._moved_ns = command, now_ns
+            return True
+
+    def _halt(self, now_ns: int) -> None:
+        settings = self._settings
+        if self._motion is Command.SERVOJ:
+            self._handshake.call(Command.SERVO_STOP, settings.stop_m_s2, now_ns=now_ns)
+        elif self._motion is Command.SPEEDJ:
+            self._handshake.call(Command.SPEED_STOP, settings.acceleration_rad_s2, now_ns=now_ns)
+        self._motion = None
+
+    def _end(self) -> None:
+        self._handshake.reset()
+        self._motion, self._gives_way = None, False
+        self._write(Command.END, ())
+
+    def _latch(self, fault: Fault, now_ns: int) -> None:
+        if self._fault is None:
+            self._fault = fault
+            if fault.resumes:
+                self._end()
+            else:
+                self._halt(now_ns)
+
+    def _write(self, command: int, arguments: Sequence[float]) -> bool:
+        self._wrote_ns = self._clock()
+        if command == Command.NONE:
+            return self._link.write("clear", {self._names[0]: 0})
+        values = (int(command), *arguments, *(0.0,) * (script.ARGUMENTS - len(arguments)))
+        return self._link.write("command", dict(zip(self._names, values, strict=True)))
+
+    # in the receiving thread
+
+    def _take(self, values: Mapping[str, Value], arrival_ns: int) -> None:
+        with self._lock:
+            stamped = self._inbox.take(Reading.of(values, self._settings.registers_from), arrival_ns)
+            if stamped is not None:
+                reading = stamped.reading
+                if self._awaited == (reading.echo, 0):
+                    self._awaited = (reading.echo, arrival_ns)
+                self._handshake.tick(reading.script_state, arrival_ns)
+                if self._guarding:
+                    self._judge(reading, arrival_ns)
+                    self._keep_up(arrival_ns)
+
+    def _judge(self, reading: Reading, now_ns: int) -> None:
+        fault = fault_of(reading, self._settings.min_speed_scaling, gives_way=self._gives_way)
+        fault = fault or program_fault(reading)
+        if fault is None and self._handshake.busy_ns(now_ns) > _ANSWER_NS:
+            fault = Fault("driver", "the control script does not answer. See the Log tab of the teach pendant", True)
+        fault = fault or self._silence(now_ns)
+        if fault is not None:
+            self._latch(fault, now_ns)
+
+    def _silence(self, now_ns: int) -> Fault | None:
+        silent_ms, limit_ms = self._inbox.silent_ns(now_ns) * 1e-6, self._settings.silence_s * 1e3
+        if silent_ms <= limit_ms:
+            return None
+        seen = f"no new state for {silent_ms:.0f} ms (limit {limit_ms:.0f} ms, `silence_s`)"
+        return Fault("disconnected", f"{seen}. {_SEE}", resumes=True)
+
+    def _keep_up(self, now_ns: int) -> None:
+        settings = self._settings
+        if self._motion is Command.SPEEDJ and now_ns - self._moved_ns > settings.velocity_hold_s * 1e9:
+            self._halt(now_ns)
+        ended = self._fault is not None and self._fault.resumes
+        if not ended and now_ns - self._wrote_ns > 0.25e9 / settings.watchdog_hz:
+            self._handshake.touch()
+
+    def _idle(self, now_ns: int) -> None:
+        with self._lock:
+            fault = self._silence(now_ns) if self._guarding else None
+            if fault is not None:
+                self._latch(fault, now_ns)
+
+    def _lost(self, reason: str) -> None:
+        self._alive = False
+        with self._lock:
+            self._latch(Fault("disconnected", f"the connection is lost ({reason}). {_SEE}", True), self._clock())
