@@ -27,6 +27,10 @@ from robot.host.status import Status
 REST_RAD_S: Final = 0.01
 # how long an arm may go on moving after its setpoints rest, before that is accepted as rest [s]
 SETTLE_S: Final = 1.0
+# periods of the control loop without a sign of life after which the arm begins to brake
+HESITATE_PERIODS: Final = 3
+# cycles in a row without a clamp after which the arm has come back to the commands
+LATE_CYCLES: Final = 25
 JOINTS: Final = 6
 
 
@@ -90,7 +94,9 @@ class Servo:
         self._beat_ns = self._cycle_ns = clock()
         self._sequence = -1
         self._limp_at_ns: int | None = None
-        self._catching_up = False
+        self._late_cycles = 0
+        self._heard = self._brake_from
+        self._hesitate_ns = min(HESITATE_PERIODS * settings.command_period_ns, settings.heartbeat_ns)
 
     def run(self) -> None:
         """Go on until the main process has gone, or wants it to end, and the exit policy is done."""
@@ -150,15 +156,12 @@ class Servo:
         self._place = self._measured
         self._opening = min(max(state.gripper_opening, 0.0), 1.0)
         self._clamp.reset(self._place)
-        self._mode, self._armed, self._catching_up = Mode.HOLD, False, False
+        self._mode, self._armed, self._late_cycles = Mode.HOLD, False, 0
 
     def _act(self, now_ns: int, state: RobotState) -> None:
         """Make and send the setpoint of this cycle."""
-        if self._mode is Mode.FOLLOW:
-            silent_ns = now_ns - self._beat_ns
-            if self._armed and silent_ns > self._settings.heartbeat_ns:
-                text = f"the control loop was silent for {silent_ns * 1e-6:.0f} ms; the arm came to rest"
-                self._lose(now_ns, "heartbeat_lost", text)
+        if self._armed:
+            self._mind_silence(now_ns)
         if self._mode is Mode.LIMP:
             return
         if self._mode is Mode.FOLLOW:
@@ -176,16 +179,26 @@ class Servo:
         if self._motion is not None and self._elapsed_s >= self._motion.duration_s and self._clamp.rests:
             self._arrive(now_ns, state)
 
+    def _mind_silence(self, now_ns: int) -> None:
+        """Brake when the main process is silent: at first so that it may go on, then for good."""
+        silent_ns = now_ns - self._beat_ns
+        if silent_ns > self._settings.heartbeat_ns:
+            text = f"the control loop was silent for {silent_ns * 1e-6:.0f} ms; the arm came to rest"
+            self._lose(now_ns, "heartbeat_lost", text)
+        elif silent_ns > self._hesitate_ns and self._mode is Mode.FOLLOW:
+            self._journal.intervened(now_ns, "late", -1, silent_ns * 1e-9, self._hesitate_ns * 1e-9)
+            self._brake(now_ns, Mode.HOLD)
+
     def _count_clamps(self, now_ns: int) -> None:
         clamped = self._clamp.clamped
-        late = self._mode is Mode.FOLLOW and self._playback.starved
+        if self._mode is Mode.FOLLOW and self._playback.starved:
+            self._late_cycles = LATE_CYCLES
         if clamped is None:
-            self._catching_up = late
+            self._late_cycles -= 1
             return
-        self._catching_up = self._catching_up or late
         kind, joint, value, limit = clamped
-        if kind != "position" and self._catching_up:
-            kind = "late"
+        if self._late_cycles > 0 and kind != "position":  # it comes back to where commands that were late have led
+            self._late_cycles, kind = LATE_CYCLES, "late"
         self._journal.intervened(now_ns, kind, joint, value, limit)
 
     # -- the main process -------------------------------------------------------------------------------------------
@@ -200,11 +213,13 @@ class Servo:
                 self._request(now_ns, number, kind)
         if beaten:
             self._beat_ns = now_ns
+            self._heard = (now_ns, self._measured)
         if not self._ending:
             gone = self._main_gone()
             if gone:
                 self._status.fail("disconnected", gone)
                 self._end(now_ns, "main_gone", gone)
+                self._brake_from = self._heard
 
     def _command(self, now_ns: int, velocity: bool, sent_ns: int, joints: list[float], opening: float) -> None:
         if self._status.fault or self._ending or self._mode is Mode.FAULT:
@@ -219,7 +234,9 @@ class Servo:
                 self._started = False  # it was moved by hand: begin where it is, with the next command
                 return
             self._playback.start(self._clamp.joints, mode)
-            self._mode, self._motion, self._armed = Mode.FOLLOW, None, True
+            self._mode, self._motion = Mode.FOLLOW, None
+            self._late_cycles = LATE_CYCLES
+        self._armed = True
         self._opening = min(max(opening, 0.0), 1.0)
         self._playback.offer(joints, max(0, now_ns - sent_ns) * 1e-9)
 
@@ -231,12 +248,13 @@ class Servo:
             self._end(now_ns, "stop", "the run has ended")
         elif self._mode in (Mode.FOLLOW, Mode.HOLD) or (self._mode is Mode.BRAKE and not self._status.fault):
             self._journal.tell(HostEvent(now_ns, "stop", "told to stop" if kind == STOP else "told to give way"))
+            self._armed = False
             self._brake(now_ns, Mode.LIMP if kind == LIMP else Mode.HOLD)
         self._status.answer(number, succeeded=True)
 
     def _end(self, now_ns: int, kind: EventKind, text: str) -> None:
         """Bring the arm to rest, do what the exit policy says, and end."""
-        self._ending = True
+        self._ending, self._armed = True, False
         self._journal.tell(HostEvent(now_ns, kind, text))
         if self._mode in (Mode.FAULT, Mode.LIMP) or (self._mode is Mode.PARK and self._recovering == 0):
             return
@@ -247,9 +265,11 @@ class Servo:
 
     def _lose(self, now_ns: int, kind: EventKind, text: str) -> None:
         """The main process cannot be followed any more, until an operator says so."""
+        self._armed = False
         self._status.fail("driver", text)
         self._journal.tell(HostEvent(now_ns, kind, text))
         self._brake(now_ns, None)
+        self._brake_from = self._heard
 
     def _was_away(self, now_ns: int, gap_ns: int) -> None:
         """The loop stood still for so long that the arm stands at its last setpoint, if it does not drift."""
@@ -284,7 +304,8 @@ class Servo:
         if settling_s < SETTLE_S and max(map(abs, state.joint_velocities_rad_s.tolist())) > REST_RAD_S:
             return
         self._place, self._motion = list(self._clamp.joints), None
-        self._tell_rest(now_ns)
+        if not self._armed:  # it did not only hesitate
+            self._tell_rest(now_ns)
         self._after_rest(now_ns)
 
     def _after_rest(self, now_ns: int) -> None:
@@ -300,7 +321,6 @@ class Servo:
             self._park(now_ns)
         elif self._next is None:
             self._journal.tell(HostEvent(now_ns, "hold", "the arm holds its place"))
-        self._armed = False
 
     def _park(self, now_ns: int) -> None:
         park = self._settings.park_joints_rad
