@@ -1,0 +1,120 @@
+"""Ports 30001 to 30003: URScript is uploaded here. What those ports stream to clients is not played.
+
+A script is a program (`def name():` to a line `end`) or single statements, one per line. ur_rtde's program is run by
+`RtdeProgram`. Any other program whose body holds moves with constant arguments makes those moves and ends; one with
+nothing that is understood plays under its name until it is stopped. Of single statements, moves, stopj, stopl and the
+setting of digital outputs are done; the others are accepted and named in the log. As on a real controller, a program or
+a statement that moves the arm ends the program before it, and nothing is taken while the robot is in local control.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from robot.ur.loopback.controller import Controller, Program
+from robot.ur.loopback.net import Connection
+from robot.ur.loopback.rtde_program import RtdeProgram, is_rtde_program
+from robot.ur.loopback.script_lines import Move, begin_move, moves
+
+SCRIPT_PORTS: Final = (30001, 30002, 30003)
+_LIMIT: Final = 1 << 20
+_NAME = re.compile(rb"(?:def|sec)\s+(\w+)\s*\(")
+_STOP = re.compile(r"^stop([jl])\s*\(\s*(?:a\s*=\s*)?([\d.eE+-]+)?")
+_OUTPUT = re.compile(r"^set_(?:(standard|configurable|tool)_)?digital_out\s*\(\s*(\d+)\s*,\s*(True|False)\s*\)")
+_FIRST_BIT: Final = {None: 0, "standard": 0, "configurable": 8, "tool": 16}
+
+
+class MovesProgram:
+    """A program of moves, one after the other; without any it plays until it is stopped.
+
+    Args:
+        name: Of the program.
+        path: Its moves.
+    """
+
+    def __init__(self, name: str, path: list[Move]) -> None:
+        self.name = name
+        self._endless = not path
+        self._path = list(path)
+        self._begun = False
+
+    def step(self, arm: Controller, dt: float) -> bool:  # noqa: ARG002  # a program's signature
+        """Begin the next move when the one before is done."""
+        if self._endless:
+            return True
+        if self._begun and not arm.motion_done:
+            return True
+        if not self._path:
+            return False
+        begin_move(arm, self._path.pop(0))
+        self._begun = True
+        return True
+
+
+class ScriptSession:
+    """One client of a script port.
+
+    Args:
+        connection: To the client.
+        arm: The controller.
+    """
+
+    def __init__(self, connection: Connection, arm: Controller) -> None:
+        self._connection = connection
+        self._arm = arm
+        self._rest = bytearray()
+
+    def closed(self) -> None:
+        """The program goes on without its uploader."""
+
+    def received(self, data: bytes) -> None:
+        """Take whole programs and whole lines out of what came."""
+        self._rest += data
+        while self._rest:
+            head = self._rest.lstrip()
+            if head.startswith((b"def ", b"sec ")):
+                end = self._rest.find(b"\nend\n")
+                if end < 0:
+                    break
+                script = bytes(self._rest[: end + len(b"\nend\n")])
+                del self._rest[: len(script)]
+                self._program(script)
+            else:
+                line, newline, rest = bytes(self._rest).partition(b"\n")
+                if not newline:
+                    break
+                self._rest = bytearray(rest)
+                self._statement(line.decode("utf-8", "replace").strip())
+        if len(self._rest) > _LIMIT:
+            self._connection.close(f"a script of more than {_LIMIT} bytes")
+
+    def _program(self, script: bytes) -> None:
+        found = _NAME.search(script)
+        name = found.group(1).decode() if found else "unnamed"
+        if not self._arm.remote:
+            self._arm.say(f"program {name} not taken: the robot is in local control")
+            return
+        program: Program
+        if is_rtde_program(script):
+            program = RtdeProgram(script)
+        else:
+            program = MovesProgram(name, moves(script.decode("utf-8", "replace")))
+        self._arm.play(program)
+
+    def _statement(self, line: str) -> None:
+        if not line or line.startswith("#"):
+            return
+        arm = self._arm
+        if not arm.remote:
+            arm.say(f"statement not taken, the robot is in local control: {line[:100]}")
+            return
+        output, stop, path = _OUTPUT.match(line), _STOP.match(line), moves(line)
+        if output is not None and int(output[2]) < 8:
+            arm.registers.set_digital_output(_FIRST_BIT[output[1]] + int(output[2]), output[3] == "True")
+        elif stop is not None:
+            arm.stop(f"statement {line[:100]}")
+        elif path:
+            arm.play(MovesProgram(line[:40], path))
+        else:
+            arm.say(f"statement accepted, it does nothing here: {line[:100]}")

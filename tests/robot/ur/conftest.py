@@ -1,0 +1,37 @@
+"""Addresses and loopback controllers for tests."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.robot.ur.loopback_process import LoopbackProcess
+
+# All of 127/8 is loopback: a net per process, an address per controller, since the ports of a controller are fixed.
+_addresses = itertools.cycle(f"127.0.{1 + os.getpid() % 250}.{n}" for n in range(2, 250))
+
+
+@pytest.fixture
+def loopback_address() -> str:
+    """An address that no other test uses."""
+    return next(_addresses)
+
+
+@pytest.fixture(scope="session")
+def loopback_process() -> Iterator[LoopbackProcess]:
+    """A controller for the whole session; use `loopback` to get it as new."""
+    process = LoopbackProcess(next(_addresses), "--unlock-delay", "0.1")
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def loopback(loopback_process: LoopbackProcess) -> Iterator[LoopbackProcess]:
+    """A running controller, as after powering up, its faults off, its clients gone."""
+    loopback_process.inject("reset")
+    loopback_process.inject("drop_connections")
+    yield loopback_process
+    loopback_process.inject("reset")
