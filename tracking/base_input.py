@@ -143,8 +143,9 @@ def check_common(common_m2: npt.ArrayLike, seen: Seen) -> Array:
     if not np.isfinite(common).all():
         raise BadInput(f"common_m2 of {seen.what}: expected finite numbers; 0 where nothing is in common")
     common = 0.5 * (common + common.transpose(0, 2, 1))
-    rest = np.where(known[:, None, None], seen.covariances_m2, 0.0) - common
-    rounding = 1e-9 * np.abs(common).max(axis=(1, 2), initial=0.0)
+    whole = np.where(known[:, None, None], seen.covariances_m2, 0.0)
+    rest = whole - common
+    rounding = 1e-9 * np.abs(whole).max(axis=(1, 2), initial=0.0)
     if (np.linalg.eigvalsh(np.stack((common, rest))).min(axis=2, initial=0.0) < -rounding).any():
         raise BadInput(
             f"common_m2 of {seen.what}: expected a part of each point's covariance; the covariance has to have it too"

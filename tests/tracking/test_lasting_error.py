@@ -116,6 +116,16 @@ def test_a_detection_without_a_point_has_no_error_in_common():
     assert np.isfinite(tracks.all.covariance).all()
 
 
+def test_rounding_of_a_sum_is_no_mistake():
+    """Points of which one direction is hardly known: the sum forgets what is small."""
+    rng, tracker = np.random.default_rng(0), BaseFrameTracker()
+    for k in range(200):
+        root, ray = rng.normal(size=(3, 3)) * 10.0 ** rng.uniform(-5, -2), rng.normal(size=3)
+        common = (root @ np.diag([1.0, 1.0, 0.0]) @ root.T)[None]
+        own = 10.0 ** rng.uniform(-4, 4) * np.outer(ray, ray)[None]
+        tracker.update(Points([[0.5, 0.0, 0.0]], own + common), stamp_ns=k, common_m2=common)
+
+
 @pytest.mark.parametrize(
     ("name", "common", "message"),
     [
