@@ -85,6 +85,11 @@ class SimSource:
         """Who renders."""
         return self._renderer
 
+    @property
+    def rate_hz(self) -> float:
+        """Frames per second."""
+        return 1e9 / self._period_ns
+
     def start(self, epoch_ns: int) -> None:
         """Tell the source which time of the run clock is the world's time 0 [ns]."""
         self._epoch_ns = epoch_ns

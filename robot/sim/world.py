@@ -165,6 +165,11 @@ class World:
         return Pose(self._data.site_xmat[self._tcp].reshape(3, 3), self._data.site_xpos[self._tcp])
 
     @property
+    def tool_position_world_m(self) -> Array:
+        """Truth: the tcp at the beginning of the last step, shape (3,) in world [m]."""
+        return np.array(self._data.site_xpos[self._tcp])
+
+    @property
     def world_T_cube(self) -> Pose:  # noqa: N802 - frame names
         """Truth: pose of the cube in the world."""
         w, x, y, z = self._data.qpos[self._cube_at + 3 : self._cube_at + 7]

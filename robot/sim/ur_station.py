@@ -1,0 +1,41 @@
+"""A loopback UR controller on the simulated arm, stepped by the physics thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.errors import require
+from robot.sim.clockwork import Clockwork, Moment
+from robot.sim.plant import WorldPlant
+
+
+class UrStation:
+    """The controller's face: reads the joints and sets the servos before each step.
+
+    Args:
+        clockwork: Whose arm it is put on.
+        address: Where it listens.
+        model: Which UR arm it says it is.
+    """
+
+    def __init__(self, clockwork: Clockwork, address: str, model: str) -> None:
+        self._front: Any = require("robot.ur.loopback", "sim").UrFront(
+            WorldPlant(clockwork), address=address, model=model
+        )
+        self._front.start()
+        self._episode = clockwork.episode
+
+    def before(self, clockwork: Clockwork) -> bool:
+        """One cycle of the controller; after a change of the scene it holds where the arm is now."""
+        if clockwork.episode != self._episode:
+            self._front.rehome()
+            self._episode = clockwork.episode
+        self._front.step()
+        return True
+
+    def after(self, moment: Moment, *, judged: bool) -> None:
+        """Nothing: the controller tells its clients in its own cycle."""
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._front.close()
