@@ -58,7 +58,9 @@ class Controller:
         self.tools = ToolSpace(model.dh, model.limits)
         self.registers = Registers()
         self.events: deque[str] = deque(maxlen=_EVENTS)
+        self._said = ""
         self.time_s = settings.clock_offset_s
+        self.steps = 0
         self.mode = RobotMode.RUNNING
         self.safety = SafetyMode.NORMAL
         self.runtime = Runtime.STOPPED
@@ -81,8 +83,10 @@ class Controller:
         self._power_due_s = 0.0
 
     def say(self, sentence: str) -> None:
-        """Add to the controller's log."""
-        self.events.append(f"{self.time_s:.3f} {sentence}")
+        """Add to the controller's log; what is said again and again is logged once."""
+        if sentence != self._said:
+            self.events.append(f"{self.time_s:.3f} {sentence}")
+        self._said = sentence
 
     # programs
 
@@ -245,6 +249,19 @@ class Controller:
         self.registers.speed_slider = 1.0
         self.registers.digital_outputs = 0
 
+    def place(self, joints_rad: Array) -> None:
+        """Be somewhere else at once, at rest, as a simulated arm can; a program that moves the arm ends.
+
+        Args:
+            joints_rad: Shape (6,), where the joints are now [rad].
+        """
+        if not self.motion_done:
+            self.stop("the arm was put somewhere else")
+        self.motion = self._make = None
+        self._from_rest = False
+        self.joints_rad, self.target_rad = joints_rad, joints_rad.copy()
+        self.target_rad_s, self.target_rad_s2 = np.zeros(JOINTS), np.zeros(JOINTS)
+
     # the cycle
 
     def step(self, joints_rad: Array, velocity_rad_s: Array, elapsed_s: float = CYCLE_S) -> Array:
@@ -259,6 +276,7 @@ class Controller:
             Shape (6,): where they shall be [rad].
         """
         self.time_s += elapsed_s
+        self.steps += 1
         self.joints_rad, self.velocity_rad_s = joints_rad, velocity_rad_s
         self._power_step()
         wanted = self.registers.speed_slider
@@ -283,7 +301,9 @@ class Controller:
         apart = float(np.abs(self.target_rad - self.joints_rad).max())
         if apart > self.settings.deviation_rad and self.safety is SafetyMode.NORMAL:
             self.target_rad, self.target_rad_s = self.joints_rad.copy(), np.zeros(JOINTS)
-            self.protective_stop("deviation", f"a joint is {apart:.2f} rad from where it was sent")
+            self.protective_stop(
+                "C153", f"position deviates from path: a joint is {apart:.2f} rad from where it was sent"
+            )
         if self.motion is None:
             return self.target_rad
         if isinstance(self.motion, Brake):

@@ -33,6 +33,11 @@ class Faults:
     """
 
     def __init__(self) -> None:
+        self.waiting: deque[str] = deque()
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
         self.wrong_version = False
         self.refuse_recipe = False
         self.close_mid_packet = False
@@ -40,7 +45,6 @@ class Faults:
         self.drop_packets = 0
         self.refuse_s = 0.0
         self.silent_s = 0.0
-        self.waiting: deque[str] = deque()
 
     def inject(self, line: str) -> None:
         """Do what one line of the vocabulary says, in the next cycle.
@@ -111,16 +115,10 @@ def _remote(front: Front, value: float) -> str:
     return "ok"
 
 
-def _clear(front: Front, _: float) -> str:
-    kept = front.faults.waiting
-    front.faults.__init__()  # type: ignore[misc]  # all flags back to their defaults
-    front.faults.waiting = kept
-    return "ok"
-
-
-def _reset(front: Front, value: float) -> str:
+def _reset(front: Front, _: float) -> str:
     front.controller.reset()
-    return _clear(front, value)
+    front.faults.clear()
+    return "ok"
 
 
 def _shift(front: Front, value: float) -> str:
@@ -173,7 +171,7 @@ COMMANDS: Final[dict[str, tuple[float | None, Command]]] = {
     "silence": (None, _set("silent_s", lambda s: min(_LONGEST_S, max(0.0, s)))),
     "shift_clock": (None, _shift),
     "clock_drift": (None, _drift),
-    "clear": (0.0, _clear),
+    "clear": (0.0, _act(lambda front: front.faults.clear())),
     "reset": (0.0, _reset),
     "status": (0.0, _status),
 }

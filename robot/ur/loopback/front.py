@@ -124,8 +124,8 @@ class UrFront:
         self._follow_bit()
         self._plant.command(target, self._gripper.step(opening))
         self.trace.add(t_ns, joints_rad, velocity_rad_s)
-        values = self._outputs.update(self.controller)
-        if not silent:
+        if self._clients and not silent:
+            values = self._outputs.update(self.controller)
             for client in list(self._clients):
                 client.publish(values, self.controller.time_s)
         self.faults.close_mid_packet = False
@@ -161,6 +161,12 @@ class UrFront:
     def set_drift(self, drift: float) -> None:
         """Let the controller's clock run faster than ours by this much from now on."""
         self._drift = drift
+
+    def rehome(self) -> None:
+        """Take the plant's joints and gripper for where they shall be: a simulated arm was put somewhere else at once."""
+        joints_rad, _, opening = self._plant.read()
+        self.controller.place(joints_rad)
+        self._gripper.place(opening)
 
     def write_trace(self, path: str) -> None:
         """Write the trace as npz: `t_ns`, `q`, `qd`."""

@@ -15,7 +15,8 @@ from typing import Final, Protocol
 from deploy.errors import BadInput
 
 _READ: Final = 1 << 16
-# At 500 Hz with every field that ur_rtde asks for, a client has this much for itself in about two seconds.
+# What the kernel keeps for a peer, and what is kept here when that is full. ur_rtde reads 0.6 MB in a second.
+_KERNEL: Final = 1 << 17
 _UNSENT_LIMIT: Final = 1 << 20
 
 
@@ -192,6 +193,7 @@ class Network:
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL)
         try:
             connection = Connection(sock, self)
         except OSError:

@@ -48,11 +48,10 @@ class Outputs:
         self.values.update(_STEADY)
         self._poses: tuple[Pose, Pose] | None = None
         self._elbow: tuple[float, float, float] | None = None
-        self._steps = 0
+        self._time_s = 0.0
 
     def update(self, arm: Controller) -> dict[str, Value]:
         """Take over the state of this cycle."""
-        self._steps += 1
         values = self.values
         values.update(arm.registers.values)
         bits = arm.registers.digital_outputs
@@ -64,7 +63,7 @@ class Outputs:
             joint = JointMode.BACKDRIVE
         values.update(
             timestamp=arm.time_s,
-            control_step=self._steps,
+            control_step=arm.steps,
             target_q=tuple(arm.target_rad.tolist()),
             target_qd=tuple(arm.target_rad_s.tolist()),
             target_qdd=tuple(arm.target_rad_s2.tolist()),
@@ -93,11 +92,13 @@ class Outputs:
         values, tools = self.values, arm.tools
         actual, target = tools.pose(arm.joints_rad), tools.pose(arm.target_rad)
         elbow = links(arm.joints_rad.tolist(), tools.model).elbow
-        if self._poses is not None and self._elbow is not None:
-            values["actual_TCP_speed"] = _speed(self._poses[0], actual)
-            values["target_TCP_speed"] = _speed(self._poses[1], target)
+        elapsed_s, self._time_s = arm.time_s - self._time_s, arm.time_s
+        # after a time without clients there is no pose of the cycle before: the speeds come a cycle later
+        if self._poses is not None and self._elbow is not None and 0.0 < elapsed_s < 10.0 * CYCLE_S:
+            values["actual_TCP_speed"] = _speed(self._poses[0], actual, elapsed_s)
+            values["target_TCP_speed"] = _speed(self._poses[1], target, elapsed_s)
             values["elbow_velocity"] = tuple(
-                (now - then) / CYCLE_S for now, then in zip(elbow, self._elbow, strict=True)
+                (now - then) / elapsed_s for now, then in zip(elbow, self._elbow, strict=True)
             )
         values["actual_TCP_pose"] = from_pose(actual)
         values["target_TCP_pose"] = from_pose(target)
@@ -106,9 +107,9 @@ class Outputs:
         self._poses, self._elbow = (actual, target), elbow
 
 
-def _speed(before: Pose, after: Pose) -> tuple[float, ...]:
-    moved = (after.translation - before.translation) / CYCLE_S
+def _speed(before: Pose, after: Pose, elapsed_s: float) -> tuple[float, ...]:
+    moved = (after.translation - before.translation) / elapsed_s
     turn: Array = after.rotation @ before.rotation.T
     # of the small turn of one cycle the antisymmetric part is the rotation vector
-    spin = np.array((turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1])) / (2.0 * CYCLE_S)
+    spin = np.array((turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1])) / (2.0 * elapsed_s)
     return (*moved.tolist(), *spin.tolist())

@@ -15,7 +15,7 @@ from robot.ur.loopback.net import Connection
 from robot.ur.loopback.plant import CYCLE_S
 
 GRIPPER_PORT: Final = 63352
-_WRITABLE: Final = frozenset({"ACT", "GTO", "ATR", "ARD", "FOR", "SPE", "POS", "MOD"})
+_WRITABLE: Final = frozenset({"ACT", "GTO", "ATR", "ADR", "ARD", "FOR", "SPE", "POS", "MOD"})
 _FULL: Final = 255
 _ACTIVATION_S: Final = 0.5
 _STROKE_M: Final = 0.085
@@ -58,6 +58,8 @@ class Gripper:
         self.registers[name] = value
         if name == "ACT" and value == 0:
             self._activated_s = 0.0
+        if name == "POS" and self._active and abs(1.0 - value / _FULL - self._opening) > _AT_REST:
+            self._object, self._still = 0, 0
         return True
 
     def get(self, name: str) -> int | None:
