@@ -34,8 +34,10 @@ MOST_LEAK, NEGLIGIBLE, FAR_BELOW = 0.5, 6.0, -1e9
 # A surface that is so likely, and leaks so little, needs no comparison.
 CLEAR, TIGHT = 11.0, 0.1
 # A surface that is hardly likely at all: the object may not be flat on top, or not be there. Standard deviation that is
-# added then, in sizes.
-POOR, POOR_SIZES = 3.0, 0.05
+# added then, in sizes; and the more, the less likely it is.
+POOR, POOR_SIZES, POORER = 3.0, 0.05, 0.3
+# A top of which less is seen has its place from fewer edges: how much its variance grows for one that is hidden wholly.
+UNSEEN = 0.1
 # Where such an object may be seen in its box, in parts of it, and how much of the box one of its edges fills.
 OFF_CENTER, LEAST_FILL, MOST_FILL = 0.2, 0.55, 1.25
 PLAIN_WORTH, PLAIN_MISFIT = 0.5, 0.1
@@ -152,7 +154,8 @@ def _weighed(support: Array, means: Array, spreads: Array, pixels: Integers, siz
     covariance = np.einsum("tn,tnij->nij", weights, spread)
     covariance[np.isnan(mean[:, 0])] = np.nan
     poor = support[best, each] < POOR
-    covariance[poor] += (POOR_SIZES * size_m[poor, None, None]) ** 2 * np.eye(3)
+    doubt = POOR_SIZES + POORER * np.clip(POOR - support[best, each], 0.0, POOR)
+    covariance[poor] += ((doubt * size_m)[poor, None, None]) ** 2 * np.eye(3)
     return Places(mean, covariance, pixels[best, each], poor)
 
 
@@ -209,6 +212,7 @@ def _guess(relief: Relief, tops: _Tops, edges: Array, size_m: Array, axes: Array
     )
     covariance[:, :2, :2] += (edge_m * relief.distance_m)[:, None, None] ** 2 * np.eye(2)
     covariance[:, 2, 2] = np.where(squares.worth < SLIVER, HIGHER * size_m, 0.0) ** 2
+    covariance *= (1.0 + UNSEEN * np.clip(1.0 - squares.worth, 0.0, 1.0))[:, None, None]
     return support, np.stack((*mean, height_m - 0.5 * size_m), axis=1), covariance
 
 
