@@ -6,6 +6,7 @@ any other setpoint.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import ruckig
@@ -40,15 +41,18 @@ class Motion:
 def to_rest(limits: JointLimits, joints: list[float], velocities: list[float], accelerations: list[float]) -> Motion:
     """Brake each joint from its present motion, along it [rad, rad/s, rad/s^2].
 
-    An acceleration that still raises the speed is given up at once; one that lowers it is kept.
+    An acceleration that still raises the speed is given up at once; one that lowers it is kept, but for what could not
+    be given up by the time that the joint rests.
     """
     wish = _from_state(limits, joints)
     wish.control_interface = ruckig.ControlInterface.Velocity
     wish.synchronization = ruckig.Synchronization.No
     wish.current_velocity = velocities
     wish.current_acceleration = [
-        max(-limit, min(a, limit)) if a * v < 0.0 else 0.0
-        for a, v, limit in zip(accelerations, velocities, limits.acceleration_rad_s2, strict=True)
+        math.copysign(min(abs(a), most, math.sqrt(2.0 * jerk * abs(v))), a) if a * v < 0.0 else 0.0
+        for a, v, most, jerk in zip(
+            accelerations, velocities, limits.acceleration_rad_s2, limits.jerk_rad_s3, strict=True
+        )
     ]
     wish.target_velocity = [0.0] * _JOINTS
     return Motion(_planned(wish), joints)
