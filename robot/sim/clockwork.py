@@ -79,6 +79,7 @@ class Clockwork:
         slipped_ns: How much time that was [ns].
         scheduler: What the thread got, in words.
         error: What ended the thread, if something did.
+        jumps: How often the arm was put home at once.
         arm: The arm's servos; belongs to the physics thread.
     """
 
@@ -93,7 +94,7 @@ class Clockwork:
         self.slips, self.slipped_ns = 0, 0
         self.scheduler = "not started"
         self.error: BaseException | None = None
-        self._episode = -1
+        self._episode, self.jumps = -1, 0
         self._due_ns = self.now_ns()
         self._install(world, seed)
         self.moment = self._publish()
@@ -130,9 +131,15 @@ class Clockwork:
         """Serve a station from the next step on, until it says that nobody is left."""
         self.post(lambda: self._stations.append(station))
 
-    def change_scene(self, world: World, seed: int) -> int:
-        """Put another world in place, whose time stands still until `begin`; the number of the scene."""
-        return int(self.post(lambda: self._install(world, seed)).result(timeout=5.0))
+    def change_scene(self, world: World, seed: int, *, keep_arm: bool) -> int:
+        """Put another world in place, whose time stands still until `begin`; the number of the scene.
+
+        Args:
+            world: The new one, whose arm is at home.
+            seed: Its seed.
+            keep_arm: The arm stays where it is, at rest, instead.
+        """
+        return int(self.post(lambda: self._change(world, seed, keep_arm)).result(timeout=5.0))
 
     def begin(self) -> int:
         """Let the scene's time run; the instant of the run clock that is its time 0 [ns]."""
@@ -161,9 +168,21 @@ class Clockwork:
         return self._episode
 
     @property
+    def due_monotonic_ns(self) -> int:
+        """The instant of the present step, of `time.monotonic_ns` [ns]."""
+        return self._due_ns + self._epoch_ns
+
+    @property
     def truth(self) -> dict[str, Any]:
         """What the judge saw last."""
         return self._truth
+
+    def _change(self, world: World, seed: int, keep_arm: bool) -> int:
+        if keep_arm:
+            world.set_configuration(self._world.joint_positions_rad, self._world.gripper_opening)
+        else:
+            self.jumps += 1
+        return self._install(world, seed)
 
     def _install(self, world: World, seed: int) -> int:
         self._world, self._seed = world, seed

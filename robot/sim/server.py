@@ -180,7 +180,7 @@ class WorldServer:
         try:
             match head.get("op"):
                 case "reset":
-                    wire.send(connection, self._reset(int(head["seed"]), hold=bool(head.get("hold", False))))
+                    wire.send(connection, self._reset(int(head["seed"]), **flags(head, "hold", "keep_arm")))
                 case "begin":
                     wire.send(connection, {"began_ns": self._clockwork.begin()})
                 case "truth":
@@ -200,10 +200,10 @@ class WorldServer:
         except (EyehandError, ValueError, TypeError, KeyError) as error:
             wire.send(connection, wire.refusal(error if isinstance(error, EyehandError) else BadInput(repr(error))))
 
-    def _reset(self, seed: int, *, hold: bool) -> dict[str, Any]:
+    def _reset(self, seed: int, *, hold: bool, keep_arm: bool) -> dict[str, Any]:
         """Put a new scene in place; the old one lives on while it is made."""
         with self._scene_changes:
-            episode = self._clockwork.change_scene(self._world(seed), seed)
+            episode = self._clockwork.change_scene(self._world(seed), seed, keep_arm=keep_arm)
             if not hold:
                 self._clockwork.begin()
         return {"episode": episode, **self._clockwork.truth}
@@ -222,6 +222,11 @@ class WorldServer:
     def _motion(self) -> MotionTrace:
         views = self._clockwork.trace.newest()
         return MotionTrace.from_rows(np.concatenate(views) if views else np.zeros((0, COLUMNS)))
+
+
+def flags(head: dict[str, Any], *names: str) -> dict[str, bool]:
+    """The options of a request that are on or off."""
+    return {name: bool(head.get(name, False)) for name in names}
 
 
 def clean_up(settings: WorldSettings) -> None:

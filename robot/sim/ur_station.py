@@ -23,14 +23,14 @@ class UrStation:
             WorldPlant(clockwork), address=address, model=model
         )
         self._front.start()
-        self._episode = clockwork.episode
+        self._jumps = clockwork.jumps
 
     def before(self, clockwork: Clockwork) -> bool:
-        """One cycle of the controller; after a change of the scene it holds where the arm is now."""
-        if clockwork.episode != self._episode:
+        """One cycle of the controller; where the arm was put somewhere else, it takes that for its target."""
+        if clockwork.jumps != self._jumps:
             self._front.rehome()
-            self._episode = clockwork.episode
-        self._front.step()
+            self._jumps = clockwork.jumps
+        self._front.step(clockwork.due_monotonic_ns)
         return True
 
     def after(self, moment: Moment, *, judged: bool) -> None:

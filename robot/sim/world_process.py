@@ -64,13 +64,19 @@ class WorldClient:
         self._watch, self._truth = wire.connect(self.socket, {"op": "watch"}, REQUEST_S)
         self._inbox = wire.Inbox(self._watch)
 
-    def reset(self, seed: int, *, hold: bool = False) -> dict[str, Any]:
-        """Change the scene; the arm is at home at once. With `hold` time stands still until `begin`.
+    def reset(self, seed: int, *, hold: bool = False, keep_arm: bool = False) -> dict[str, Any]:
+        """Change the scene.
+
+        Args:
+            seed: Seed of the new one.
+            hold: Its time stands still until `begin`.
+            keep_arm: The arm stays where it is, at rest: for an arm that somebody holds there, as an arm host or a UR
+                controller does. Otherwise it is at home at once.
 
         Returns:
             The truth about the new scene.
         """
-        self._truth = self._ask("reset", seed=seed, hold=hold).head
+        self._truth = self._ask("reset", seed=seed, hold=hold, keep_arm=keep_arm).head
         return self._truth
 
     def begin(self) -> int:
@@ -175,13 +181,17 @@ class WorldProcess:
         """The world's process."""
         return self._process.pid
 
-    def reset(self, seed: int) -> int:
+    def reset(self, seed: int, *, keep_arm: bool = False) -> int:
         """Start a new scene: made, then seen once by every open camera, and only then does its time run.
+
+        Args:
+            seed: Seed of the scene.
+            keep_arm: See `WorldClient.reset`.
 
         Returns:
             The instant of the run clock that is the scene's time 0 [ns].
         """
-        self.client.reset(seed, hold=True)
+        self.client.reset(seed, hold=True, keep_arm=keep_arm)
         if self._cameras is not None:
             try:
                 wire.request(self._cameras, {"op": "prime"})
