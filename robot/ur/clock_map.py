@@ -57,7 +57,7 @@ class ControllerClock:
             arrival_ns: When the packet came, on the run clock [ns]; packets come in this order.
 
         Returns:
-            At most `arrival_ns`, and later than that of the packet before [ns].
+            At most `arrival_ns`, and not before that of the packet before [ns].
         """
         self._packets += 1
         if timestamp_s < self._last_s - RESTART_S:
