@@ -88,6 +88,7 @@ class ImageSpace:
         self._parameters = parameters
         self._reach = 0.5 * parameters.gate_sizes
         self._noise, self._gate = parameters.box_noise**2, parameters.gate_sigma**2
+        self._parallax = parameters.parallax**2
         self._reaches = self._reach * np.array([parameters.tentative_gate, 1.0])
         self._coast_ns = round(parameters.coast_s * 1e9)
         self._period_ns = 0
@@ -200,6 +201,9 @@ class ImageSpace:
         What is small about a centre is turned and scaled by the homography's derivative there. A track that comes near
         the horizon of the motion, or too far away, is over: it cannot be in the picture.
 
+        A homography is the motion of one plane. What is nearer or farther moves by more or less, and so the doubt of
+        each centre grows by `parallax` of its way.
+
         Args:
             store: Tracks.
             camera_motion: Shape (3, 3): homography from the previous picture's pixels to this one's.
@@ -214,9 +218,10 @@ class ImageSpace:
         x, y = x / w, y / w
         # Shape (2 out, 2 in, N).
         derivative = (camera_motion[:2, :2, None] - np.stack((x, y))[:, None] * camera_motion[2, :2, None]) / w
+        block[PP] += self._parallax * ((x - u) ** 2 + (y - v) ** 2) / (block[2] * block[3])
         block[0], block[1] = x, y
         block[4:6] = np.einsum("ijn,jn->in", derivative, block[4:6])
-        # Sizes do not turn; covariances are in sizes, and so stay as they are.
+        # Sizes do not turn; covariances are in sizes, and so the zoom leaves them as they are.
         zoom = np.sqrt(np.abs(derivative[0, 0] * derivative[1, 1] - derivative[0, 1] * derivative[1, 0]))
         block[2:4] *= zoom
         block[VELOCITY][2:] *= zoom

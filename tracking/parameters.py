@@ -149,6 +149,7 @@ class ImageTrackerParameters(LifeParameters):
         box_noise: Standard deviation of a confident detection's centre, width and height [sizes].
         velocity_walk: How far a velocity wanders in a second, one standard deviation [sizes per s per sqrt(s)].
         initial_speed: Speed that something new may have, one standard deviation [sizes per s].
+        parallax: How far a centre may move besides the camera's motion, one standard deviation, as a share of that.
     """
 
     confirm_s: float = 0.03
@@ -161,4 +162,5 @@ class ImageTrackerParameters(LifeParameters):
     box_noise: float = 0.1
     velocity_walk: float = 0.2
     initial_speed: float = 3.0
+    parallax: float = 0.2
     trust_first_look: bool = True

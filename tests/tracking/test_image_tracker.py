@@ -683,7 +683,7 @@ def test_a_moving_camera_loses_no_id_if_its_motion_is_told(camera):
 
 def test_a_motion_maps_places_velocities_and_sizes():
     """A quarter turn and a doubling: what moved to the right now moves down twice as fast."""
-    tracker = ImageTracker()
+    tracker = ImageTracker(ImageTrackerParameters(parallax=0.0))
     feed(tracker, [Boxes([box(300 + 3 * k, 200, 30, 60)]) for k in range(40)])
     before = tracker.predicted(40 * FRAME_NS)
     turn = np.array([[0.0, -2.0, 500.0], [2.0, 0.0, -100.0]])
@@ -694,6 +694,18 @@ def test_a_motion_maps_places_velocities_and_sizes():
     assert after.velocity[0, 1] == pytest.approx(2 * before.velocity[0, 0])
     assert after.velocity[0, 0] == pytest.approx(-2 * before.velocity[0, 1], abs=1e-9)
     assert after.covariance[0] == pytest.approx(4.0 * before.covariance[0])
+
+
+def test_what_is_not_in_the_plane_of_the_motion_may_be_elsewhere():
+    spread = {}
+    for parallax in (0.0, 0.2):
+        tracker = ImageTracker(ImageTrackerParameters(parallax=parallax))
+        feed(tracker, [Boxes([box(300, 200)])] * 20)
+        motion = np.array([[1.0, 0.0, 30.0], [0.0, 1.0, 40.0]])
+        spread[parallax] = tracker.update(Boxes([]), stamp_ns=20 * FRAME_NS, camera_motion=motion).all.covariance[0]
+    gained = spread[0.2] - spread[0.0]
+    assert gained[:2, :2] == pytest.approx(np.diag([10.0**2] * 2))
+    assert gained[4:] == pytest.approx(0.0)
 
 
 def test_both_shapes_of_a_motion_are_the_same():
