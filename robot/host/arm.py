@@ -116,6 +116,7 @@ class HostedArm:
         """
         boxes = self._connected()
         self._raise_fault(boxes)
+        self._raise_end()
         kind = mailboxes.VELOCITY if command.mode == "velocity" else mailboxes.POSITION
         self._post(boxes, kind, command.stamp_ns, command.joints.tolist(), float(command.gripper_opening))
 

@@ -31,7 +31,7 @@ from robot.host.settings import HostSettings
 # a call of the driver that takes longer is written down while it lasts [ns]
 HANG_NS = 200_000_000
 # a driver that does not return for so long, with nobody left to serve, is given up [ns]
-GIVE_UP_NS = 5_000_000_000
+GIVE_UP_NS = 3_000_000_000
 WATCH_S = 0.05
 # the parent is asked for every so many cycles: a child of it may hold the socket open
 PARENT_CYCLES = 25
