@@ -101,6 +101,13 @@ class MotionTrace:
             speed[np.flatnonzero(np.diff(episode))] = 0.0
         return MotionTrace(stamp, rows[:, 1].astype(np.int64), episode, rows[:, 3:9], rows[:, 9:15], speed)
 
+    def lateness_us(self) -> tuple[float, float, float, float]:
+        """How late the steps were: median, 99th and 99.9th percentile, worst [us]; NaN without steps."""
+        if not len(self.lateness_ns):
+            return (np.nan,) * 4
+        p50, p99, p999, worst = np.percentile(self.lateness_ns * 1e-3, [50.0, 99.0, 99.9, 100.0]).tolist()
+        return p50, p99, p999, worst
+
     def to_rest(self, from_ns: int, below_rad_s: float = 0.01) -> Rest:
         """How long and how far the arm still moved after an instant.
 

@@ -27,6 +27,7 @@ from robot.sim import wire
 from robot.sim.clockwork import Clockwork
 from robot.sim.motion_trace import COLUMNS, MotionTrace
 from robot.sim.settings import WorldSettings, parse
+from robot.sim.spawn import command
 from robot.sim.stations import ArmStation, TruthStation, truth_head
 from robot.sim.world import World
 
@@ -111,15 +112,15 @@ class WorldServer:
         """Start the process that renders; it ends when its standard input does."""
         if self._settings.renderer == "none":
             return None
-        command = [sys.executable, "-m", "robot.sim.camera_server", *self._settings.arguments()]
-        return subprocess.Popen(command, stdin=subprocess.PIPE)
+        return subprocess.Popen(command("robot.sim.camera_server", self._settings.arguments()), stdin=subprocess.PIPE)
 
     def _start_front(self) -> None:
-        if self._settings.ur_address is None:
+        settings = self._settings
+        if settings.ur_address is None:
             return
         from robot.sim.ur_station import UrStation
 
-        self._front = UrStation(self._clockwork, self._settings.ur_address, self._settings.ur_model)
+        self._front = UrStation(self._clockwork, settings.ur_address, settings.ur_model, settings.ur_gripper)
         self._clockwork.serve(self._front)
 
     # -- clients ----------------------------------------------------------------------------------------------------

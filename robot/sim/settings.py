@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from deploy.errors import BadInput
 from robot.sim.scene import SceneParameters
@@ -16,6 +16,7 @@ from robot.sim.scene import SceneParameters
 # the world is what the others are measured against: above a control loop's priority (50), a host's and a watchdog's
 PRIORITY: Final = 80
 WorldRenderer = Literal["auto", "egl", "raycast", "none"]
+UrGripper = Literal["robotiq", "tool_digital_output", "digital_output"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class WorldSettings:
         cube_render_offset_m: See `World`.
         ur_address: Put a UR controller's face on the arm at this address; None for the arm alone.
         ur_model: Which UR arm it says it is.
+        ur_gripper: What moves the gripper: the Robotiq port, or output 0 of the tool or of the control box.
         priority: SCHED_FIFO priority of the physics thread; None for an ordinary one.
         trace: File that the last minute of the arm's motion is written to when the process ends.
         owns_folder: Whether the socket's folder goes with the process.
@@ -45,13 +47,14 @@ class WorldSettings:
     cube_render_offset_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     ur_address: str | None = None
     ur_model: str = "ur10e"
+    ur_gripper: UrGripper = "robotiq"
     priority: int | None = PRIORITY
     trace: Path | None = None
     owns_folder: bool = False
     linger_s: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.renderer not in ("auto", "egl", "raycast", "none"):
+        if self.renderer not in get_args(WorldRenderer):
             raise BadInput(f"renderer {self.renderer!r}: expected auto, egl, raycast or none")
         if self.priority is not None and not 1 <= self.priority <= 99:
             raise BadInput(f"priority {self.priority} of the simulated world: expected 1 to 99")
@@ -61,6 +64,7 @@ class WorldSettings:
         found = [
             *("--socket", str(self.socket), "--epoch-ns", str(self.epoch_ns), "--seed", str(self.seed)),
             *("--renderer", self.renderer, "--ur-model", self.ur_model),
+            *("--ur-gripper", self.ur_gripper),
             *("--linger-s", repr(self.linger_s)),
             *("--priority", str(self.priority or 0)),
             "--cube-render-offset-m=" + ",".join(map(repr, self.cube_render_offset_m)),
@@ -82,11 +86,12 @@ def parse(arguments: Sequence[str] | None, program: str) -> WorldSettings:
     parser.add_argument("--socket", type=Path, required=True, help="path of the socket to serve")
     parser.add_argument("--epoch-ns", type=int, default=time.monotonic_ns(), help="time.monotonic_ns() at time 0")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first scene")
-    parser.add_argument("--renderer", default="auto", choices=("auto", "egl", "raycast", "none"))
+    parser.add_argument("--renderer", default="auto", choices=get_args(WorldRenderer))
     parser.add_argument("--scene", type=_scene, default=None, metavar="JSON", help="fields of SceneParameters")
     parser.add_argument("--cube-render-offset-m", type=_vector, default=(0.0, 0.0, 0.0), metavar="X,Y,Z")
     parser.add_argument("--ur", default=None, metavar="ADDRESS", help="wear a UR controller's face at this address")
     parser.add_argument("--ur-model", default="ur10e")
+    parser.add_argument("--ur-gripper", default="robotiq", choices=get_args(UrGripper))
     parser.add_argument("--priority", type=int, default=PRIORITY, help="SCHED_FIFO priority of the physics; 0 for none")
     parser.add_argument("--trace", type=Path, default=None, help="write the arm's last minute here (.npz or .csv)")
     parser.add_argument("--owns-folder", action="store_true", help="remove the socket's folder at the end")
@@ -102,6 +107,7 @@ def parse(arguments: Sequence[str] | None, program: str) -> WorldSettings:
             cube_render_offset_m=found.cube_render_offset_m,
             ur_address=found.ur,
             ur_model=found.ur_model,
+            ur_gripper=found.ur_gripper,
             priority=found.priority or None,
             trace=found.trace,
             owns_folder=found.owns_folder,

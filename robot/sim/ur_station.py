@@ -16,11 +16,12 @@ class UrStation:
         clockwork: Whose arm it is put on.
         address: Where it listens.
         model: Which UR arm it says it is.
+        gripper: What moves the gripper, see `robot.ur.loopback.UrFront`.
     """
 
-    def __init__(self, clockwork: Clockwork, address: str, model: str) -> None:
+    def __init__(self, clockwork: Clockwork, address: str, model: str, gripper: str) -> None:
         self._front: Any = require("robot.ur.loopback", "sim").UrFront(
-            WorldPlant(clockwork), address=address, model=model
+            WorldPlant(clockwork), address=address, model=model, gripper=gripper
         )
         self._front.start()
         self._jumps = clockwork.jumps

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from deploy.errors import BadInput, Missing
 from robot.sim import wire
 from robot.sim.motion_trace import COLUMNS, MotionTrace
 from robot.sim.settings import WorldSettings
+from robot.sim.spawn import command
 
 # importing the simulator and compiling a scene on a slow, busy machine; EGL's probe comes on top
 START_S: Final = 60.0
@@ -153,13 +153,11 @@ class WorldProcess:
         self.client: WorldClient
         self.renderer, self.renderer_reason = "none", "no cameras were asked for"
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "robot.sim.server", *settings.arguments()],
+            command("robot.sim.server", settings.arguments()),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,
         )
         self._cameras: Any = None
@@ -200,8 +198,17 @@ class WorldProcess:
         return self.client.begin()
 
     def truth(self) -> dict[str, Any]:
-        """See `WorldClient.truth`."""
-        return self.client.truth()
+        """See `WorldClient.truth`.
+
+        Raises:
+            Missing: If the world is gone, with the last line that it wrote.
+        """
+        try:
+            return self.client.truth()
+        except Missing as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1.0)
+            raise Missing(f"{error}; it last said: {self._last_line()}") from error
 
     def close(self) -> None:
         """End the world."""
@@ -255,6 +262,7 @@ class WorldProcess:
         self.renderer, self.renderer_reason = found["name"], found["reason"]
 
     def _last_line(self) -> str:
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        # pread: the position in the file is the child's
+        text = os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")
+        lines = text.strip().splitlines()
         return lines[-1] if lines else f"it ended with status {self._process.returncode}"

@@ -31,6 +31,7 @@ def test_time_and_way_to_rest() -> None:
     assert rest.tool_m == pytest.approx(0.25, abs=0.002)
     assert rest.joints_rad[0] == pytest.approx(0.25, abs=0.002)
     assert (rest.start_rad_s, rest.start_m_s) == pytest.approx((1.0, 1.0))
+    assert trace.lateness_us() == pytest.approx((50.0,) * 4)
     later = trace.to_rest(400 * STEP_NS)
     assert (later.after_s, later.tool_m) == (0.0, 0.0)
 
@@ -46,6 +47,7 @@ def test_what_cannot_be_said(from_ns: int, rows: int, sentence: str) -> None:
 
 def test_an_empty_trace() -> None:
     trace = MotionTrace.from_rows(np.zeros((0, COLUMNS)))
+    assert np.isnan(trace.lateness_us()).all()
     with pytest.raises(BadInput, match="not in the trace of 0 steps"):
         trace.to_rest(0)
 

@@ -120,3 +120,15 @@ def test_lost_cameras_are_a_stalled_source_and_the_world_goes_on() -> None:
         assert world.client.reset(4)["detail"]["seed"] == 4
         camera.close()
     assert not world.socket.parent.exists()
+
+
+def test_the_cameras_end_with_their_world(tmp_path: Path) -> None:
+    with WorldProcess(WorldSettings(tmp_path / "world", EPOCH_NS, renderer="raycast", parameters=BARE)) as world:
+        cameras = Path(f"/proc/{world.client.status().cameras_pid}")
+        assert cameras.exists()
+        os.kill(world.pid, signal.SIGKILL)
+        end = time.monotonic() + 10.0
+        while (cameras / "cmdline").exists() and (cameras / "cmdline").read_bytes():
+            assert time.monotonic() < end, "they live on"
+            time.sleep(0.01)
+        assert not list(tmp_path.iterdir()), "no socket is left"
