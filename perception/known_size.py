@@ -34,8 +34,8 @@ MOST_LEAK, NEGLIGIBLE, FAR_BELOW = 0.5, 6.0, -1e9
 # A surface that is so likely, and leaks so little, needs no comparison.
 CLEAR, TIGHT = 11.0, 0.1
 # A surface that is hardly likely at all: the object may not be flat on top, or not be there. Standard deviation that is
-# added then, in sizes; and the more, the less likely it is.
-POOR, POOR_SIZES, POORER = 3.0, 0.05, 0.3
+# added then, in sizes.
+POOR, POOR_SIZES = 3.0, 0.05
 # A top of which less is seen has its place from fewer edges: how much its variance grows for one that is hidden wholly.
 UNSEEN = 0.1
 # Where such an object may be seen in its box, in parts of it, and how much of the box one of its edges fills.
@@ -154,8 +154,7 @@ def _weighed(support: Array, means: Array, spreads: Array, pixels: Integers, siz
     covariance = np.einsum("tn,tnij->nij", weights, spread)
     covariance[np.isnan(mean[:, 0])] = np.nan
     poor = support[best, each] < POOR
-    doubt = POOR_SIZES + POORER * np.clip(POOR - support[best, each], 0.0, POOR)
-    covariance[poor] += ((doubt * size_m)[poor, None, None]) ** 2 * np.eye(3)
+    covariance[poor] += (POOR_SIZES * size_m[poor, None, None]) ** 2 * np.eye(3)
     return Places(mean, covariance, pixels[best, each], poor)
 
 
