@@ -23,6 +23,8 @@ _GAIN, _MOST = 0.05, 0.05
 _SLEW = 5e-4
 # commands that wait beyond this are skipped
 _MOST_WAITING = 3.0
+# a command is missed for so many periods before it is taken that none comes
+_PATIENCE = 2.0
 
 
 class Playback:
@@ -34,7 +36,6 @@ class Playback:
 
     Attributes:
         mode: What the commands hold.
-        starved: Whether the last setpoint would have needed a command that had not come.
     """
 
     def __init__(self, period_s: float, cycle_s: float) -> None:
@@ -51,8 +52,7 @@ class Playback:
         # phases are counted in commands from the newest one, which is at 0; what was played is behind it
         self._phase = 0.0
         self._rate = self._wanted_rate = 1.0
-        self._hungry_s = 0.0
-        self.starved = False
+        self._missed_s = 0.0
 
     def offer(self, point: list[float], age_s: float) -> None:
         """Take in a command.
@@ -62,48 +62,44 @@ class Playback:
             age_s: Time since it was sent [s].
         """
         points = self._points
-        resting = self._phase == 0.0 and points[-1] == points[-2] == points[-3]
+        anew = self._phase >= 1.0 or (self._phase == 0.0 and points[-1] == points[-2] == points[-3])
         points.append(point)
-        self._hungry_s = 0.0
-        due = -1.0 - self._slack + age_s / self._dt * self._advance
         self._phase -= 1.0
-        error = due - self._phase
-        if resting or self._phase < -_MOST_WAITING:
+        self._missed_s = 0.0
+        due = -1.0 - self._slack + age_s / self._dt * self._advance
+        if anew or self._phase < -_MOST_WAITING:
             self._phase, self._wanted_rate = due, 1.0
         else:
-            self._wanted_rate = 1.0 + min(max(_GAIN * error, -_MOST), _MOST)
+            self._wanted_rate = 1.0 + min(max(_GAIN * (due - self._phase), -_MOST), _MOST)
 
-    def step(self, joints: list[float]) -> list[float]:
-        """Return the next setpoint [rad].
+    def step(self, joints: list[float]) -> list[float] | None:
+        """Return the next setpoint [rad]; None while the command that it needs has not come.
+
+        A missing command is played from where it would be by now, once it comes.
 
         Args:
             joints: The setpoint before [rad]; in velocity mode it is what moves.
         """
         self._rate += min(max(self._wanted_rate - self._rate, -_SLEW), _SLEW)
         phase = self._phase + self._advance * self._rate
-        self.starved = phase > 0.0 and (self._points[-1] != self._points[-2] or self._velocity_left())
         if phase > 0.0:
-            phase = self._starve()
+            points = self._points
+            if points[-1] == points[-2] and (self.mode == "position" or not any(points[-1])):
+                phase = 0.0
+            else:
+                self._missed_s += self._dt
+                if self._missed_s * self._advance < _PATIENCE * self._dt:
+                    self._phase = min(phase, 1.0)
+                    return None
+                points.append(points[-1] if self.mode == "position" else [0.0] * len(joints))
+                phase, self._missed_s = self._advance - 1.0, 0.0
         self._phase = phase
         segment = math.ceil(phase)
         u = phase - (segment - 1)
-        a, b, c = (self._points[segment - 3], self._points[segment - 2], self._points[segment - 1])
+        a, b, c = self._points[segment - 3], self._points[segment - 2], self._points[segment - 1]
         if self.mode == "velocity":
             dt = self._dt
             return [q + dt * (v + u * (w - v)) for q, v, w in zip(joints, b, c, strict=True)]
         first, last = 0.5 * (1.0 - u) * (1.0 - u), 0.5 * u * u
         middle = 1.0 - first - last
         return [first * x + middle * y + last * z for x, y, z in zip(a, b, c, strict=True)]
-
-    def _velocity_left(self) -> bool:
-        return self.mode == "velocity" and any(self._points[-1])
-
-    def _starve(self) -> float:
-        """Wait for the next command for a period; then take it that none comes."""
-        self._hungry_s += self._dt
-        if self._hungry_s < self._dt / self._advance or not self.starved:
-            return 0.0
-        self._hungry_s = 0.0
-        last = self._points[-1]
-        self._points.append(last if self.mode == "position" else [0.0] * len(last))
-        return -1.0 + self._advance

@@ -16,10 +16,10 @@ from robot.arm import Arm, ArmFault, CommandMode, FaultKind, JointCommand, Robot
 from robot.host.clamp import SetpointClamp
 from robot.host.cycle_times import CycleTimes
 from robot.host.events import EventKind, HostEvent
+from robot.host.follower import Follower
 from robot.host.journal import Journal
 from robot.host.mailboxes import CLOSE, LIMP, RECOVER, STOP, VELOCITY, Mailboxes
 from robot.host.motions import Motion, to_park, to_rest
-from robot.host.playback import Playback
 from robot.host.settings import HostSettings
 from robot.host.status import Status
 
@@ -75,7 +75,7 @@ class Servo:
         self._journal, self._main_gone = journal, main_gone
         self._dt = settings.period_s
         self._clamp = SetpointClamp(settings.limits, self._dt)
-        self._playback = Playback(settings.command_period_ns * 1e-9, self._dt)
+        self._follower = Follower(settings, self._clamp)
         self._status = Status(boxes.status)
         self.times = CycleTimes()
         self.calling: tuple[str, int] = ("", 0)
@@ -165,7 +165,7 @@ class Servo:
         if self._mode is Mode.LIMP:
             return
         if self._mode is Mode.FOLLOW:
-            wanted = self._playback.step(self._clamp.joints)
+            wanted = self._follower.step()
         elif self._motion is not None:
             self._elapsed_s += self._dt
             wanted = self._motion.at(self._elapsed_s)
@@ -191,7 +191,7 @@ class Servo:
 
     def _count_clamps(self, now_ns: int) -> None:
         clamped = self._clamp.clamped
-        if self._mode is Mode.FOLLOW and self._playback.starved:
+        if self._mode is Mode.FOLLOW and self._follower.is_late:
             self._late_cycles = LATE_CYCLES
         if clamped is None:
             self._late_cycles -= 1
@@ -229,16 +229,16 @@ class Servo:
             self._journal.intervened(now_ns, "non_finite", joint, joints[joint] if joint >= 0 else opening, math.nan)
             return
         mode: CommandMode = "velocity" if velocity else "position"
-        if self._mode is not Mode.FOLLOW or self._playback.mode != mode:
+        if self._mode is not Mode.FOLLOW or self._follower.mode != mode:
             if self._mode is Mode.LIMP:
                 self._started = False  # it was moved by hand: begin where it is, with the next command
                 return
-            self._playback.start(self._clamp.joints, mode)
+            self._follower.start(mode)
             self._mode, self._motion = Mode.FOLLOW, None
             self._late_cycles = LATE_CYCLES
         self._armed = True
         self._opening = min(max(opening, 0.0), 1.0)
-        self._playback.offer(joints, max(0, now_ns - sent_ns) * 1e-9)
+        self._follower.offer(joints, max(0, now_ns - sent_ns) * 1e-9)
 
     def _request(self, now_ns: int, number: int, kind: int) -> None:
         if kind == RECOVER:
