@@ -45,11 +45,12 @@ def main() -> int:
     sys.stdout.write(f"UR controller at {options.address}, {options.model}\n")
     sys.stdout.flush()
     end_s = None if options.seconds is None else time.monotonic() + options.seconds
-    events = front.controller.events
+    arm, shown = front.controller, 0
     while thread.is_alive() and not stop.is_set() and (end_s is None or time.monotonic() < end_s):
         stop.wait(0.05)
-        while events:
-            sys.stderr.write(events.popleft() + "\n")
+        fresh, shown = arm.event_count - shown, arm.event_count
+        for event in list(arm.events)[-fresh:] if fresh else ():
+            sys.stderr.write(event + "\n")
     stop.set()
     thread.join()
     front.close()

@@ -58,6 +58,7 @@ class Controller:
         self.tools = ToolSpace(model.dh, model.limits)
         self.registers = Registers()
         self.events: deque[str] = deque(maxlen=_EVENTS)
+        self.event_count = 0
         self._said = ""
         self.time_s = settings.clock_offset_s
         self.steps = 0
@@ -86,6 +87,7 @@ class Controller:
         """Add to the controller's log; what is said again and again is logged once."""
         if sentence != self._said:
             self.events.append(f"{self.time_s:.3f} {sentence}")
+            self.event_count += 1
         self._said = sentence
 
     # programs
@@ -246,8 +248,7 @@ class Controller:
         self.safety = SafetyMode.NORMAL
         self.freedrive = False
         self.remote = True
-        self.registers.speed_slider = 1.0
-        self.registers.digital_outputs = 0
+        self.registers = Registers()
 
     def place(self, joints_rad: Array) -> None:
         """Be somewhere else at once, at rest, as a simulated arm can; a program that moves the arm ends.

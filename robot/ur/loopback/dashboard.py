@@ -101,7 +101,7 @@ class DashboardSession:
             "getuserrole": lambda: "PROGRAMMER",
             "play": self._play,
             "pause": lambda: "Pausing program" if arm.pause() else "Failed to execute: pause",
-            "stop": lambda: "Stopped" if arm.stop("the dashboard said so") else "Failed to execute: stop",
+            "stop": self._stop,
             "power on": lambda: self._power(RobotMode.IDLE, "Powering on"),
             "power off": lambda: self._power(RobotMode.POWER_OFF, "Powering off"),
             "brake release": lambda: self._power(RobotMode.RUNNING, "Brake releasing"),
@@ -125,6 +125,11 @@ class DashboardSession:
         else:
             started = self._loaded is not None and arm.play(LoadedProgram(self._loaded))
         return "Starting program" if started else "Failed to execute: play"
+
+    def _stop(self) -> str:
+        # with no program as well: ur_rtde stops its script and then says stop, and would take a refusal for a failure
+        self._arm.stop("the dashboard said so")
+        return "Stopped"
 
     def _load(self, name: str) -> str:
         if name.lower().startswith("installation"):

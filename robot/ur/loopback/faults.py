@@ -28,7 +28,6 @@ class Faults:
         close_mid_packet: Each client's next packet ends half way, with its connection.
         delay_s: Outputs arrive this much later [s].
         drop_packets: So many cycles still go without outputs.
-        refuse_s: So long no connection is taken yet [s].
         silent_s: So long no socket is served yet [s]: the cable is out.
     """
 
@@ -43,7 +42,6 @@ class Faults:
         self.close_mid_packet = False
         self.delay_s = 0.0
         self.drop_packets = 0
-        self.refuse_s = 0.0
         self.silent_s = 0.0
 
     def inject(self, line: str) -> None:
@@ -71,6 +69,10 @@ class Front(Protocol):
 
     def drop_connections(self) -> None:
         """Close all connections but those of the control port."""
+        ...
+
+    def refuse_connections(self, seconds: float) -> None:
+        """Take no connections, but to the control port, for so long."""
         ...
 
     def shift_clock(self, seconds: float) -> None:
@@ -110,15 +112,25 @@ def _slider(front: Front, value: float) -> str:
     return "ok"
 
 
+def _refuse(front: Front, value: float) -> str:
+    front.refuse_connections(min(_LONGEST_S, max(0.0, value)))
+    return "ok"
+
+
 def _remote(front: Front, value: float) -> str:
     front.controller.remote = bool(value)
     return "ok"
 
 
-def _reset(front: Front, _: float) -> str:
-    front.controller.reset()
+def _clear(front: Front, _: float) -> str:
     front.faults.clear()
+    front.refuse_connections(0.0)
     return "ok"
+
+
+def _reset(front: Front, value: float) -> str:
+    front.controller.reset()
+    return _clear(front, value)
 
 
 def _shift(front: Front, value: float) -> str:
@@ -166,12 +178,12 @@ COMMANDS: Final[dict[str, tuple[float | None, Command]]] = {
     "close_mid_packet": (1.0, _set("close_mid_packet", bool)),
     "refuse_recipe": (1.0, _set("refuse_recipe", bool)),
     "wrong_version": (1.0, _set("wrong_version", bool)),
-    "refuse_connections": (None, _set("refuse_s", lambda s: min(_LONGEST_S, max(0.0, s)))),
+    "refuse_connections": (None, _refuse),
     "drop_connections": (0.0, _act(lambda front: front.drop_connections())),
     "silence": (None, _set("silent_s", lambda s: min(_LONGEST_S, max(0.0, s)))),
     "shift_clock": (None, _shift),
     "clock_drift": (None, _drift),
-    "clear": (0.0, _act(lambda front: front.faults.clear())),
+    "clear": (0.0, _clear),
     "reset": (0.0, _reset),
     "status": (0.0, _status),
 }

@@ -71,7 +71,7 @@ class UrFront:
         self._clients: list[RtdeSession] = []
         self._input_owners: dict[str, RtdeSession] = {}
         self._control: set[Connection] = set()
-        self._refused = False
+        self._refused_s = 0.0
         self._t_ns = 0
 
     def start(self) -> None:
@@ -137,10 +137,8 @@ class UrFront:
             command, value = parse(faults.waiting.popleft())
             command(self, value)
         faults.silent_s = max(0.0, faults.silent_s - CYCLE_S)
-        faults.refuse_s = max(0.0, faults.refuse_s - CYCLE_S)
-        if (faults.refuse_s > 0.0) != self._refused:
-            self._refused = not self._refused
-            self._network.refuse(self._refused, keep=CONTROL_PORT)
+        if self._refused_s > 0.0:
+            self.refuse_connections(self._refused_s - CYCLE_S)
 
     def _follow_bit(self) -> None:
         if self._gripper_bit is None:
@@ -154,6 +152,12 @@ class UrFront:
         """Close all connections but those of the control port."""
         self._network.drop(self._control.__contains__)
 
+    def refuse_connections(self, seconds: float) -> None:
+        """Take no connections, but to the control port, for so long [s]; 0 takes them again."""
+        was_refused, self._refused_s = self._refused_s > 0.0, max(0.0, seconds)
+        if was_refused != (self._refused_s > 0.0):
+            self._network.refuse(not was_refused, keep=CONTROL_PORT)
+
     def shift_clock(self, seconds: float) -> None:
         """Put the controller's clock forward by so much [s]."""
         self._shift_s += seconds
@@ -163,7 +167,7 @@ class UrFront:
         self._drift = drift
 
     def rehome(self) -> None:
-        """Take the plant's joints and gripper for where they shall be: a simulated arm was put somewhere else at once."""
+        """Hold where the plant is now: a simulated arm was put somewhere else at once."""
         joints_rad, _, opening = self._plant.read()
         self.controller.place(joints_rad)
         self._gripper.place(opening)

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import selectors
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -18,6 +19,8 @@ _READ: Final = 1 << 16
 # What the kernel keeps for a peer, and what is kept here when that is full. ur_rtde reads 0.6 MB in a second.
 _KERNEL: Final = 1 << 17
 _UNSENT_LIMIT: Final = 1 << 20
+# One second, at one poll per cycle.
+_LINGER_POLLS: Final = 500
 
 
 class Session(Protocol):
@@ -81,7 +84,7 @@ class Connection:
         if not self._unsent:
             self._network.watch(self._socket, self, writing=False)
             if self._last_words:
-                self.close("")
+                self._end_sending()
 
     def read(self) -> None:
         """Hand what arrived to the session."""
@@ -98,13 +101,23 @@ class Connection:
             self.session.received(data)
 
     def close_after(self, words: bytes, why: str) -> None:
-        """Close once these last bytes are out; nothing more is read."""
+        """Close once these last bytes are out and the peer has closed too; nothing that it sends is looked at any more.
+
+        A socket that is closed with bytes unread resets the connection, and the peer never sees the last words.
+        """
         self._network.say(f"{self.peer}: closed: {why}")
         self.send(words)
-        if self._unsent:
-            self._last_words = True
-        else:
+        self._last_words = True
+        if self.open and not self._unsent:
+            self._end_sending()
+
+    def _end_sending(self) -> None:
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
             self.close("")
+        else:
+            self._network.linger(self)
 
     def close(self, why: str) -> None:
         """Close now. A reason goes to the log."""
@@ -134,6 +147,8 @@ class Network:
         self._ports: dict[int, Callable[[Connection], Session]] = {}
         self._listening: dict[int, socket.socket] = {}
         self._connections: set[Connection] = set()
+        self._lingering: deque[tuple[int, Connection]] = deque()
+        self._polls = 0
 
     def listen(self, port: int, session: Callable[[Connection], Session]) -> None:
         """Listen on a port; every peer gets a session of its own.
@@ -174,8 +189,15 @@ class Network:
         for connection in [c for c in self._connections if not keep(c)]:
             connection.close("the controller dropped it")
 
+    def linger(self, connection: Connection) -> None:
+        """Give a peer that was sent its last words some time to close."""
+        self._lingering.append((self._polls + _LINGER_POLLS, connection))
+
     def poll(self) -> None:
         """Handle everything that arrived and everything that can go out; never waits."""
+        self._polls += 1
+        while self._lingering and self._lingering[0][0] <= self._polls:
+            self._lingering.popleft()[1].close("")
         for key, events in self._selector.select(0):
             if isinstance(key.data, int):
                 self._accept(key.data)

@@ -28,10 +28,25 @@ def loopback_process() -> Iterator[LoopbackProcess]:
     process.close()
 
 
+@pytest.fixture(scope="session")
+def spare_process() -> Iterator[LoopbackProcess]:
+    """Another one, with a real controller's delays, for tests that no standing client may disturb."""
+    process = LoopbackProcess(next(_addresses))
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def spare(spare_process: LoopbackProcess) -> LoopbackProcess:
+    """As after powering up, without clients."""
+    spare_process.inject("drop_connections")
+    spare_process.inject("reset")
+    return spare_process
+
+
 @pytest.fixture
 def loopback(loopback_process: LoopbackProcess) -> Iterator[LoopbackProcess]:
-    """A running controller, as after powering up, its faults off, its clients gone."""
+    """A running controller, as after powering up, its faults off."""
     loopback_process.inject("reset")
-    loopback_process.inject("drop_connections")
     yield loopback_process
     loopback_process.inject("reset")

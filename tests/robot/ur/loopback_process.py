@@ -6,12 +6,24 @@ import json
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from robot.ur.loopback import CONTROL_PORT
 
 ROOT = Path(__file__).parents[3]
+
+
+def until(condition: Callable[[], bool], limit_s: float = 5.0) -> bool:
+    """Whether a condition comes true within a time."""
+    end = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 class LoopbackProcess:

@@ -1,6 +1,7 @@
 """Unmodified clients of other makers; each test skips where its client is not installed.
 
-Universal Robots' own RTDE library is on GitHub only (UniversalRobots/RTDE_Python_Client_Library), `pyrobotiqur` on PyPI.
+Universal Robots' own RTDE library is on GitHub only (UniversalRobots/RTDE_Python_Client_Library), `pyrobotiqur` on
+PyPI.
 """
 
 from __future__ import annotations
@@ -45,27 +46,27 @@ def test_makers_library_writes_registers_and_reads_them_back(loopback: LoopbackP
     rtde = pytest.importorskip("rtde.rtde")
     client = rtde.RTDE(loopback.address)
     client.connect()
-    assert client.send_output_setup(["input_int_register_3", "input_double_register_4", "timestamp"], frequency=125)
-    inputs = client.send_input_setup(["input_int_register_3", "input_double_register_4"], ["INT32", "DOUBLE"])
+    assert client.send_output_setup(["input_int_register_22", "input_double_register_22", "timestamp"], frequency=125)
+    inputs = client.send_input_setup(["input_int_register_22", "input_double_register_22"], ["INT32", "DOUBLE"])
     assert client.send_start()
-    inputs.input_int_register_3, inputs.input_double_register_4 = -7, 0.25
+    inputs.input_int_register_22, inputs.input_double_register_22 = -7, 0.25
     client.send(inputs)
     end = time.monotonic() + 2.0
     state = client.receive()
-    while state.input_int_register_3 != -7 and time.monotonic() < end:
+    while state.input_int_register_22 != -7 and time.monotonic() < end:
         state = client.receive()
-    assert (state.input_int_register_3, state.input_double_register_4) == (-7, 0.25)
+    assert (state.input_int_register_22, state.input_double_register_22) == (-7, 0.25)
     other = rtde.RTDE(loopback.address)
     other.connect()
     with pytest.raises(ValueError, match="already in use"):
-        other.send_input_setup(["input_int_register_3"])
+        other.send_input_setup(["input_int_register_22"])
     other.disconnect()
     client.disconnect()
 
 
-def test_makers_library_sets_up_every_input(loopback: LoopbackProcess) -> None:
+def test_makers_library_sets_up_every_input(spare: LoopbackProcess) -> None:
     rtde = pytest.importorskip("rtde.rtde")
-    client = rtde.RTDE(loopback.address)
+    client = rtde.RTDE(spare.address)
     client.connect()
     for names in recipes(list(INPUT_TYPES)):
         assert client.send_input_setup(names, [INPUT_TYPES[name] for name in names]) is not None

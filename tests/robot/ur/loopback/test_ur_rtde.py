@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from robot.kinematics import forward
-from tests.robot.ur.loopback_process import LoopbackProcess
+from tests.robot.ur.loopback_process import LoopbackProcess, until
 
-rtde_control = pytest.importorskip("rtde_control")
-rtde_receive = pytest.importorskip("rtde_receive")
 rtde_io = pytest.importorskip("rtde_io")
-dashboard_client = pytest.importorskip("dashboard_client")
 
 STEP_RAD = np.array([0.1, -0.05, 0.05, 0.05, 0.0, 0.1])
-
-
-def until(condition: Callable[[], bool], limit_s: float = 5.0) -> bool:
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
-
-
-@pytest.fixture
-def receiver(loopback: LoopbackProcess) -> Iterator[Any]:
-    receiver = rtde_receive.RTDEReceiveInterface(loopback.address, 500.0)
-    yield receiver
-    receiver.disconnect()
-
-
-@pytest.fixture(params=[0, 24], ids=["lower registers", "upper registers"])
-def any_control(loopback: LoopbackProcess, request: pytest.FixtureRequest) -> Iterator[Any]:
-    flags = rtde_control.RTDEControlInterface.FLAG_UPLOAD_SCRIPT
-    if request.param:
-        flags |= rtde_control.RTDEControlInterface.FLAG_UPPER_RANGE_REGISTERS
-    control = rtde_control.RTDEControlInterface(loopback.address, 500.0, flags)
-    yield control
-    control.stopScript()
-    control.disconnect()
-
-
-@pytest.fixture
-def control(loopback: LoopbackProcess) -> Iterator[Any]:
-    control = rtde_control.RTDEControlInterface(loopback.address, 500.0)
-    yield control
-    control.stopScript()
-    control.disconnect()
 
 
 def test_receive_reads_the_arm(receiver: Any, loopback: LoopbackProcess) -> None:
@@ -78,10 +39,27 @@ def test_states_come_500_times_a_second_of_the_controllers_clock(receiver: Any) 
     assert len(stamps) > 250
 
 
-def test_movej_arrives(any_control: Any, receiver: Any) -> None:
+def test_movej_arrives(control: Any, receiver: Any) -> None:
     goal = np.array(receiver.getActualQ()) + STEP_RAD
-    assert any_control.moveJ(goal.tolist(), 1.0, 2.0)
+    assert control.moveJ(goal.tolist(), 1.0, 2.0)
     assert until(lambda: bool(np.abs(np.array(receiver.getActualQ()) - goal).max() < 1e-3))
+
+
+def test_upper_range_of_registers(spare: LoopbackProcess) -> None:
+    rtde_control = pytest.importorskip("rtde_control")
+    interface = rtde_control.RTDEControlInterface
+    flags = interface.FLAG_UPLOAD_SCRIPT | interface.FLAG_UPPER_RANGE_REGISTERS
+    control = interface(spare.address, 500.0, flags)
+    goal = np.array(spare.status()["joints_rad"]) + STEP_RAD
+    assert control.moveJ(goal.tolist(), 1.0, 2.0)
+    assert until(lambda: bool(np.abs(np.array(spare.status()["joints_rad"]) - goal).max() < 1e-3))
+    control.disconnect()
+
+
+def test_one_control_at_a_time(control: Any, loopback: LoopbackProcess) -> None:
+    rtde_control = pytest.importorskip("rtde_control")
+    with pytest.raises(RuntimeError, match="already in use"):
+        rtde_control.RTDEControlInterface(loopback.address, 500.0)
 
 
 def test_movel_goes_straight(control: Any, receiver: Any) -> None:
@@ -92,16 +70,16 @@ def test_movel_goes_straight(control: Any, receiver: Any) -> None:
     assert control.moveL(start.tolist(), 0.25, 1.2)
 
 
-def test_servoj_follows_a_sine_and_stops(any_control: Any, receiver: Any) -> None:
+def test_servoj_follows_a_sine_and_stops(control: Any, receiver: Any) -> None:
     start = np.array(receiver.getActualQ())
     apart = []
     for i in range(300):
-        began = any_control.initPeriod()
+        began = control.initPeriod()
         wanted = start + 0.1 * np.sin(2 * np.pi * i / 300) * np.array([1.0, 0, 0, 0, 0, 1.0])
-        assert any_control.servoJ(wanted.tolist(), 0.0, 0.0, 0.002, 0.03, 600)
+        assert control.servoJ(wanted.tolist(), 0.0, 0.0, 0.002, 0.03, 600)
         apart.append(np.abs(np.array(receiver.getActualQ()) - wanted).max())
-        any_control.waitPeriod(began)
-    assert any_control.servoStop()
+        control.waitPeriod(began)
+    assert control.servoStop()
     assert max(apart) > 0.005, "the arm does not lag: it is not a servo"
     assert max(apart) < 0.1
     assert until(lambda: bool(np.abs(receiver.getActualQd()).max() < 1e-3))
@@ -161,15 +139,12 @@ def test_watchdog_stops_the_program(control: Any) -> None:
     assert until(lambda: not control.isProgramRunning(), 2.0)
 
 
-def test_stop_script(loopback: LoopbackProcess) -> None:
-    control = rtde_control.RTDEControlInterface(loopback.address, 500.0)
+def test_stop_script(control: Any) -> None:
     assert control.isProgramRunning()
     control.stopScript()
     assert until(lambda: not control.isProgramRunning())
     assert control.reuploadScript()
     assert until(control.isProgramRunning)
-    control.stopScript()
-    control.disconnect()
 
 
 def test_io(loopback: LoopbackProcess, receiver: Any) -> None:
@@ -187,9 +162,7 @@ def test_io(loopback: LoopbackProcess, receiver: Any) -> None:
     io.disconnect()
 
 
-def test_dashboard(loopback: LoopbackProcess) -> None:
-    dashboard = dashboard_client.DashboardClient(loopback.address)
-    dashboard.connect()
+def test_dashboard(dashboard: Any) -> None:
     assert dashboard.robotmode() == "Robotmode: RUNNING"
     assert dashboard.safetystatus() == "Safetystatus: NORMAL"
     assert dashboard.safetymode() == "Safetymode: NORMAL"
@@ -216,4 +189,3 @@ def test_dashboard(loopback: LoopbackProcess) -> None:
     dashboard.closeSafetyPopup()
     dashboard.restartSafety()
     dashboard.quit()
-    dashboard.disconnect()
