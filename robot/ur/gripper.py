@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -22,6 +23,7 @@ _STOPPED_BY_OBJECT: Final = (1, 2)
 _PERIOD_S: Final = 0.02
 _ANSWER_S: Final = 0.5
 _MORE_S: Final = 0.003
+_NUMBER: Final = re.compile(rb"[A-Z]{3} \d+")
 _ACTIVATION_S: Final = 10.0
 
 
@@ -259,16 +261,18 @@ class RobotiqGripper:
             raise ValueError(f"{answer!r} is no answer to SET {name} {value}")
 
     def _ask(self, line: str) -> str:
+        """Send one line and return the answer, which may or may not end with a line feed."""
         if self._socket is None:
             raise ConnectionError("closed")
         self._socket.sendall(f"{line}\n".encode())
-        # The URCap ends few of its answers with a line feed: without one, an answer ends when nothing more comes.
         while b"\n" not in self._buffer and self._buffer not in (b"ack", b"?"):
-            self._socket.settimeout(_MORE_S if self._buffer else _ANSWER_S)
+            # A number may go on, so what looks whole is waited for a little longer.
+            whole = _NUMBER.fullmatch(self._buffer) is not None
+            self._socket.settimeout(_MORE_S if whole else _ANSWER_S)
             try:
                 data = self._socket.recv(1024)
             except TimeoutError:
-                if not self._buffer:
+                if not whole:
                     raise
                 break
             if not data:
