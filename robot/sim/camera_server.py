@@ -82,9 +82,8 @@ class CameraServer:
                             send_frame(connection, self._picture(source, sequence))
                         case other:
                             raise BadInput(f"the simulated cameras do not know {other!r} now")
-                except (EyehandError, KeyError, TypeError, ValueError) as error:
-                    told = error if isinstance(error, EyehandError) else BadInput(repr(error))
-                    wire.send(connection, wire.refusal(told))
+                except wire.UNUSABLE as error:
+                    wire.send(connection, wire.refusal(error))
         except wire.WireError:
             pass
         finally:

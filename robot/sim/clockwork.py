@@ -6,9 +6,7 @@ others want done to the world is posted to it and done before a step. So there i
 
 from __future__ import annotations
 
-import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -70,21 +68,20 @@ class Clockwork:
         world: The first scene.
         seed: Its seed.
         epoch_ns: `time.monotonic_ns()` at the run clock's 0 [ns].
-        priority: SCHED_FIFO priority of the thread; None for an ordinary one.
+        enter_thread: Called first in the thread: what it asks of the system.
 
     Attributes:
         moment: The newest step.
         trace: The last minute of motion, with how late each step was.
         slips: How often the world was too far behind to catch up, and let time pass.
         slipped_ns: How much time that was [ns].
-        scheduler: What the thread got, in words.
         error: What ended the thread, if something did.
         jumps: How often the arm was put home at once.
         arm: The arm's servos; belongs to the physics thread.
     """
 
-    def __init__(self, world: World, seed: int, epoch_ns: int, priority: int | None) -> None:
-        self._epoch_ns, self._priority = epoch_ns, priority
+    def __init__(self, world: World, seed: int, epoch_ns: int, enter_thread: Callable[[], None]) -> None:
+        self._epoch_ns, self._enter_thread = epoch_ns, enter_thread
         self._period_ns = world.timestep_ns
         self._orders: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._stations: list[Station] = []
@@ -92,7 +89,6 @@ class Clockwork:
         self._sequence = 0
         self.trace = TraceRing(self._period_ns)
         self.slips, self.slipped_ns = 0, 0
-        self.scheduler = "not started"
         self.error: BaseException | None = None
         self._episode, self.jumps = -1, 0
         self._due_ns = self.now_ns()
@@ -202,7 +198,7 @@ class Clockwork:
 
     def _run(self) -> None:
         try:
-            self.scheduler = enter_realtime(self._priority)
+            self._enter_thread()
             self._due_ns = self.now_ns()
             while not self._stop.is_set():
                 self._due_ns += self._period_ns
@@ -268,14 +264,3 @@ class Clockwork:
             gripper_opening=read.gripper_opening,
         )
         return Moment(state, self._world.snapshot(), self._episode, self._seed, self._running, self._truth)
-
-
-def enter_realtime(priority: int | None) -> str:
-    """Give the calling thread SCHED_FIFO if that is allowed; what it has then, in words."""
-    if priority is None or not sys.platform.startswith("linux"):
-        return "SCHED_OTHER"
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
-    except OSError as error:
-        return f"SCHED_OTHER (SCHED_FIFO {priority} was refused: {error.strerror or error})"
-    return f"SCHED_FIFO {priority}"

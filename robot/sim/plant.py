@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from geometry.types import Array
 from robot.sim.clockwork import Clockwork
 
@@ -24,6 +26,6 @@ class WorldPlant:
         return world.joint_positions_rad, world.joint_velocities_rad_s, world.gripper_opening
 
     def command(self, joints_rad: Array, opening: float) -> None:
-        """Set the servos' targets [rad] and the gripper's."""
-        if self._clockwork.running:
+        """Set the servos' targets [rad] and the gripper's, unless one is not finite: that would spoil the physics."""
+        if self._clockwork.running and np.isfinite(joints_rad).all() and np.isfinite(opening):
             self._clockwork.world.set_targets(joints_rad, opening)

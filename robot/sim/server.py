@@ -9,7 +9,6 @@ client has gone and its parent is dead.
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -23,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 
 from deploy.errors import BadInput, EyehandError, Missing
+from deploy.realtime import Realtime
 from robot.sim import wire
 from robot.sim.clockwork import Clockwork
 from robot.sim.motion_trace import COLUMNS, MotionTrace
@@ -49,7 +49,10 @@ class WorldServer:
     def __init__(self, settings: WorldSettings) -> None:
         self._settings = settings
         self._listener = wire.listen(settings.socket)
-        self._clockwork = Clockwork(self._world(settings.seed), settings.seed, settings.epoch_ns, settings.priority)
+        self._realtime = Realtime(settings)
+        self._clockwork = Clockwork(
+            self._world(settings.seed), settings.seed, settings.epoch_ns, self._realtime.enter_control_thread
+        )
         self._arm = ArmStation()
         self._front: Any = None
         self._clients = 0
@@ -60,28 +63,32 @@ class WorldServer:
 
     def run(self) -> None:
         """Serve until told to stop, or until nobody is left."""
-        parent, alone_since = os.getppid(), time.monotonic()
+        parent = os.getppid()
         try:
             self._cameras = self._start_cameras()
             self._start_front()
-            gc.collect()
-            gc.freeze()
             self._clockwork.serve(self._arm)
-            self._clockwork.start()
-            self._clockwork.begin()
-            self._listener.settimeout(0.2)
-            while not self._stop.is_set() and self._clockwork.alive:
-                with contextlib.suppress(TimeoutError):
-                    connection, _ = self._listener.accept()
-                    threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-                if self._clients > 0 or self._arm.taken or os.getppid() == parent:
-                    alone_since = time.monotonic()
-                elif time.monotonic() - alone_since > self._settings.linger_s:
-                    break
+            with self._realtime:
+                self._clockwork.start()
+                self._clockwork.begin()
+                self._let_in(parent)
         finally:
             self._close()
         if self._clockwork.error is not None:
             raise self._clockwork.error
+
+    def _let_in(self, parent: int) -> None:
+        """Let clients in for as long as anybody needs the world."""
+        alone_since = time.monotonic()
+        self._listener.settimeout(0.2)
+        while not self._stop.is_set() and self._clockwork.alive:
+            with contextlib.suppress(TimeoutError):
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            if self._clients > 0 or self._arm.taken or os.getppid() == parent:
+                alone_since = time.monotonic()
+            elif time.monotonic() - alone_since > self._settings.linger_s:
+                break
 
     def stop(self, *_: object) -> None:
         """End `run`; may be called from a signal handler."""
@@ -198,8 +205,8 @@ class WorldServer:
                     wire.send(connection, {"op": "trace"}, *(view.data.cast("B") for view in views))
                 case other:
                     raise BadInput(f"the simulated world does not know {other!r}")
-        except (EyehandError, ValueError, TypeError, KeyError) as error:
-            wire.send(connection, wire.refusal(error if isinstance(error, EyehandError) else BadInput(repr(error))))
+        except wire.UNUSABLE as error:
+            wire.send(connection, wire.refusal(error))
 
     def _reset(self, seed: int, *, hold: bool, keep_arm: bool) -> dict[str, Any]:
         """Put a new scene in place; the old one lives on while it is made."""
@@ -213,7 +220,8 @@ class WorldServer:
         clockwork = self._clockwork
         return {
             "pid": os.getpid(),
-            "scheduler": clockwork.scheduler,
+            "scheduler": self._realtime.achieved["scheduler"],
+            "notes": [f"simulated world: {note}" for note in self._realtime.notes],
             "slips": clockwork.slips,
             "slipped_ns": clockwork.slipped_ns,
             "refused_commands": self._arm.refused,
@@ -242,7 +250,6 @@ def clean_up(settings: WorldSettings) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a world; the exit status."""
     settings = parse(arguments, "python -m robot.sim.server")
-    sys.setswitchinterval(1e-4)
     try:
         server = WorldServer(settings)
         signal.signal(signal.SIGTERM, server.stop)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from deploy.errors import BadInput
 from robot.sim.scene import SceneParameters
@@ -52,6 +52,12 @@ class WorldSettings:
     trace: Path | None = None
     owns_folder: bool = False
     linger_s: float = 10.0
+
+    # what the world asks of the system besides, see `deploy.realtime`
+    lock_memory: ClassVar[bool] = True
+    freeze_gc: ClassVar[bool] = True
+    switch_interval_ms: ClassVar[float] = 0.1
+    control_cpu: ClassVar[int | None] = None
 
     def __post_init__(self) -> None:
         if self.renderer not in get_args(WorldRenderer):

@@ -23,6 +23,8 @@ MAX_HEAD: Final = 1 << 16
 MAX_BODY: Final = 1 << 26
 # longest path of a Unix domain socket on Linux, without the zero at its end
 MAX_PATH: Final = 107
+# what a request of a client can bring about that is that client's own affair
+UNUSABLE: Final = (EyehandError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 # sequence, stamp [ns], joints [rad], their speeds [rad/s], gripper opening
 STATE: Final = struct.Struct("<qq6d6dd")
@@ -224,7 +226,8 @@ def request(connection: socket.socket, head: Mapping[str, Any]) -> Message:
 
 def refusal(error: Exception) -> dict[str, Any]:
     """The head that tells the other side what went wrong; `request` raises it there."""
-    return {"error": str(error), "kind": "BadInput" if isinstance(error, BadInput) else "Missing"}
+    told = error if isinstance(error, EyehandError) else BadInput(f"the request cannot be used: {error!r}")
+    return {"error": str(told), "kind": "BadInput" if isinstance(told, BadInput) else "Missing"}
 
 
 def _exactly(connection: socket.socket, size: int) -> bytearray:

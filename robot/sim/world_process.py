@@ -34,7 +34,8 @@ class WorldStatus:
     Attributes:
         pid: The process of the world.
         cameras_pid: The process of its cameras; None without cameras.
-        scheduler: What the physics thread got, in words.
+        scheduler: Scheduling class of the physics thread.
+        notes: What the system refused the world, a line each, with the remedy.
         slips: How often the world was more than 100 ms behind and let time pass.
         slipped_ns: How much time that was [ns].
         refused_commands: Commands that the arm did not follow: older than the scene, or not finite.
@@ -42,7 +43,8 @@ class WorldStatus:
 
     pid: int
     cameras_pid: int | None
-    scheduler: str
+    scheduler: str | None
+    notes: list[str]
     slips: int
     slipped_ns: int
     refused_commands: int
