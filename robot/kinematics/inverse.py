@@ -1,4 +1,4 @@
-"""Inverse kinematics in closed form: every branch, and the one nearest to where the arm is.
+"""Inverse kinematics in closed form: every branch.
 
 Method: K. P. Hawkins, "Analytic Inverse Kinematics for the Universal Robots UR-5/UR-10 Arms", Georgia Institute of
 Technology, 2013. The direction of the three parallel axes, z1 = (sin q1, -cos q1, 0), carries d4 alone, which gives
@@ -12,23 +12,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from deploy.errors import BadInput
 from geometry.pose import Pose
 from geometry.types import Array
 from robot.kinematics.dh import UR10E, DhModel, Six
-from robot.kinematics.limits import UR10E_LIMITS, JointLimits
 
+_Planar = tuple[float, float]
 _TURN = 2.0 * math.pi
 # sin q5 below this: q4 and q6 turn about the same line and only their sum is defined
 _SINGULAR = 1e-9
+# below this joint 6 is so badly defined that its rounding alone may put the arm out of reach
+_NEARLY_SINGULAR = 1e-6
+# an orientation that is off by less is the same [rad]
+_EXACT = 1e-12
 # arithmetic of a pose at full stretch can overshoot the reach by this much
 _ROUNDING = 1e-9
-
-
-class Unreachable(BadInput):
-    """No joint angles inside the limits put the flange there. The message names position, reach and remedy."""
 
 
 def inverse(base_T_flange: Pose, near: Sequence[float] | Array | None = None, model: DhModel = UR10E) -> list[Six]:
@@ -36,7 +34,8 @@ def inverse(base_T_flange: Pose, near: Sequence[float] | Array | None = None, mo
 
     Args:
         base_T_flange: Where the flange should be.
-        near: Shape (6,) [rad]; at the wrist's singularity joint 6 keeps this value (0 if not given).
+        near: Shape (6,) [rad]; at the wrist's singularity joint 6 keeps this value (0 if not given), or
+            takes the nearest one that is within reach.
         model: Figures of the arm.
 
     Returns:
@@ -66,6 +65,12 @@ def inverse(base_T_flange: Pose, near: Sequence[float] | Array | None = None, mo
         for side in (1.0, -1.0):
             q5 = math.atan2(side * sine, c5)
             q6 = math.atan2(-side * along_y, side * along_x) if sine > _SINGULAR else kept_q6
+            if sine < _NEARLY_SINGULAR:
+                # joint 6 turns the first wrist joint about the third: any angle that leaves it within reach does
+                there = (c1 * wx + s1 * wy, wz - d1)
+                other = _within_reach(q6, there, (c1 * r00 + s1 * r10, r20), (c1 * r01 + s1 * r11, r21), (a2, a3, d5))
+                if sine <= _SINGULAR or abs(math.remainder(other - q6, _TURN)) * sine < _EXACT:
+                    q6 = other
             c6, s6, s5 = math.cos(q6), math.sin(q6), side * sine
             # centre of the first wrist joint in the plane of the arm, seen from the shoulder
             bx, by = wx + d5 * (r00 * s6 + r01 * c6), wy + d5 * (r10 * s6 + r11 * c6)
@@ -86,79 +91,31 @@ def inverse(base_T_flange: Pose, near: Sequence[float] | Array | None = None, mo
     return branches
 
 
-def nearest(
-    base_T_flange: Pose,
-    reference_q: Sequence[float] | Array,
-    limits: JointLimits = UR10E_LIMITS,
-    model: DhModel = UR10E,
-) -> Array:
-    """Return the joint angles of a pose that are nearest to a reference, unwrapped by whole turns inside the limits.
+def _within_reach(q6: float, there: _Planar, x: _Planar, y: _Planar, lengths_m: tuple[float, float, float]) -> float:
+    """The angle nearest to q6 that keeps the first wrist joint between least and full reach, at a singular wrist.
 
     Args:
-        base_T_flange: Where the flange should be.
-        reference_q: Shape (6,), where the joints are [rad]; may lie outside (-pi, pi].
-        limits: Ranges of the joints.
-        model: Figures of the arm.
-
-    Returns:
-        Shape (6,) [rad], least sum of squared differences to `reference_q`.
-
-    Raises:
-        Unreachable: If no branch exists or none lies inside the limits.
-        deploy.errors.BadInput: If the pose or the reference is not finite.
+        q6: The angle wanted [rad].
+        there: The third wrist joint in the plane of the arm, seen from the shoulder [m].
+        x: The flange's x axis in that plane.
+        y: Its y axis.
+        lengths_m: a2, a3 and d5 [m].
     """
-    reference = [float(q) for q in reference_q]
-    if not math.isfinite(sum(reference)):
-        raise BadInput(f"reference joints {reference} are not finite: read the arm's state again")
-    best: list[float] | None = None
-    best_cost = math.inf
-    branches = inverse(base_T_flange, reference, model)
-    for branch in branches:
-        cost = 0.0
-        unwrapped: list[float] = []
-        for q, near, low, high in zip(branch, reference, limits.lower_rad, limits.upper_rad, strict=True):
-            angle = q + _TURN * round((near - q) / _TURN)
-            if angle > high:
-                angle -= _TURN
-            elif angle < low:
-                angle += _TURN
-            cost += (angle - near) ** 2
-            if not low <= angle <= high or cost >= best_cost:
-                break
-            unwrapped.append(angle)
-        else:
-            best, best_cost = unwrapped, cost
-    if best is None:
-        raise Unreachable(_why(base_T_flange, len(branches), model))
-    return np.array(best)
+    a2, a3, d5 = lengths_m
+    along_x, along_y = there[0] * x[0] + there[1] * x[1], there[0] * y[0] + there[1] * y[1]
+    # its distance squared is base + swing cos(q6 - facing)
+    base, swing = there[0] ** 2 + there[1] ** 2 + d5 * d5, 2.0 * d5 * math.hypot(along_x, along_y)
+    facing = math.atan2(along_x, along_y)
+    if swing < _ROUNDING:
+        return q6
+    least = math.acos(max(-1.0, min(1.0, ((abs(a2) + abs(a3)) ** 2 - base) / swing)))
+    most = math.acos(max(-1.0, min(1.0, ((abs(a2) - abs(a3)) ** 2 - base) / swing)))
+    away = _wrap(q6 - facing)
+    if least <= abs(away) <= most:
+        return q6
+    return facing + math.copysign(min(max(abs(away), least), most), away)
 
 
 def _wrap(angle: float) -> float:
     """The same direction in (-pi, pi]."""
     return angle - _TURN * math.ceil(angle / _TURN - 0.5)
-
-
-def _why(base_T_flange: Pose, branches: int, model: DhModel) -> str:
-    x, y, z = base_T_flange.translation.tolist()
-    where = f"{model.name} cannot put its flange at ({x:.3f}, {y:.3f}, {z:.3f}) m in the base"
-    if branches:
-        return f"{where}: all {branches} branches leave the joint limits; move the target or widen the limits"
-    d1, d4, d5, d6 = model.d_m[0], model.d_m[3], model.d_m[4], model.d_m[5]
-    wx, wy, wz = (base_T_flange.translation - d6 * base_T_flange.rotation[:, 2]).tolist()
-    radius = math.hypot(wx, wy)
-    if radius < abs(d4):
-        return (
-            f"{where}: the wrist would be {radius:.3f} m from the base axis and {abs(d4):.3f} m is the least; "
-            "move the target away from the base axis"
-        )
-    span = math.hypot(math.sqrt(radius * radius - d4 * d4), wz - d1)
-    if span > model.reach_m:
-        return (
-            f"{where}: the wrist would be {span:.3f} m from the shoulder and the reach is {model.reach_m:.3f} m "
-            f"(give or take {abs(d5):.3f} m); bring the target nearer to the base"
-        )
-    return (
-        f"{where} in this orientation: the wrist would be {span:.3f} m from the shoulder, outside of "
-        f"{abs(abs(model.a_m[1]) - abs(model.a_m[2])):.3f} to {model.reach_m:.3f} m after the wrist's offset of "
-        f"{abs(d5):.3f} m; turn the tool or move the target"
-    )

@@ -62,6 +62,23 @@ def test_agrees_with_the_manufacturers_description(shared_data: Path) -> None:
         np.testing.assert_allclose(forward(joints).matrix, pose.matrix, atol=1e-8)
 
 
+def test_agrees_with_pinocchio(shared_data: Path) -> None:
+    """The same description in another library's chain, to a nanometre."""
+    pin = pytest.importorskip("pinocchio")
+    folder = shared_data / "ur10e_description" / "config" / "ur10e"
+    steps = yaml.safe_load((folder / "default_kinematics.yaml").read_text())["kinematics"]
+    model, parent = pin.Model(), 0
+    for name in ("shoulder", "upper_arm", "forearm", "wrist_1", "wrist_2", "wrist_3"):
+        step = steps[name]
+        turn = pin.rpy.rpyToMatrix(step["roll"], step["pitch"], step["yaw"])
+        place = pin.SE3(turn, np.array([step["x"], step["y"], step["z"]]))
+        parent = model.addJoint(parent, pin.JointModelRZ(), place, name)
+    data = model.createData()
+    for joints in np.random.default_rng(3).uniform(-2 * math.pi, 2 * math.pi, (1000, 6)):
+        pin.forwardKinematics(model, data, joints)
+        np.testing.assert_allclose(forward(joints).matrix, data.oMi[parent].homogeneous, atol=1e-9, rtol=0)
+
+
 def test_limits_agree_with_the_manufacturers_description(shared_data: Path) -> None:
     class Loader(yaml.SafeLoader):
         pass

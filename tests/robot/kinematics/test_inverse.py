@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from deploy.errors import BadInput
 from geometry.pose import Pose
 from geometry.types import Array
-from robot.kinematics import UR10E_LIMITS, JointLimits, Unreachable, forward, inverse, nearest
+from robot.kinematics import (
+    UR10E,
+    UR10E_LIMITS,
+    JointLimits,
+    Kinematics,
+    Unreachable,
+    continuing,
+    forward,
+    inverse,
+    nearest,
+)
 
 DOWN = np.diag([1.0, -1.0, -1.0])
 TURN = 2 * math.pi
@@ -39,7 +49,7 @@ def seeded_joints() -> Array:
 def test_round_trip_and_original_found() -> None:
     for joints in seeded_joints():
         pose = forward(joints)
-        found = nearest(pose, joints)
+        found = nearest(pose, joints, margin_rad=0.0)
         assert distance(forward(found), pose) < 1e-7
         assert UR10E_LIMITS.contains(found)
         # at full stretch or at the wrist's singularity the joints are not defined by the pose
@@ -60,6 +70,44 @@ def test_every_branch_reaches_the_pose() -> None:
     assert 8 in counts
 
 
+tiny = st.sampled_from([0.0, 1e-15, 1e-12, 1e-9, 1e-8, 1e-6, 1e-4, -1e-15, -1e-9, -1e-8, -1e-6])
+
+
+@given(
+    st.lists(st.floats(-TURN, TURN), min_size=6, max_size=6),
+    st.sampled_from([None, 0.0, math.pi, -math.pi]),
+    st.sampled_from([None, 0.0, math.pi, -math.pi]),
+    st.booleans(),
+    tiny,
+    tiny,
+)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_round_trip_at_and_next_to_singularities(
+    joints: list[float], wrist: float | None, elbow: float | None, shoulder: bool, off_wrist: float, off_elbow: float
+) -> None:
+    """Wrist, elbow and shoulder singular, each alone and together, exactly and nearly."""
+    joints[4] = joints[4] if wrist is None else wrist + off_wrist
+    joints[2] = joints[2] if elbow is None else elbow + off_elbow
+    if shoulder:
+        _, a2, a3, *_ = UR10E.a_m
+        sine = -(a2 * math.cos(joints[1]) + a3 * math.cos(joints[1] + joints[2])) / UR10E.d_m[4]
+        if abs(sine) <= 1.0:
+            joints[3] = math.remainder(math.asin(sine) - joints[1] - joints[2] + off_wrist, TURN)
+    start = UR10E_LIMITS.clamp(joints)
+    pose = forward(start)
+    for found in (nearest(pose, start, margin_rad=0.0), *map(np.array, inverse(pose, start))):
+        assert distance(forward(found), pose) < 1e-8
+    # where two singularities meet, or one meets a joint's end, rounding alone leads to other branches: `follow` stays
+    inside = all(
+        low + 1e-6 < q < high - 1e-6
+        for low, q, high in zip(UR10E_LIMITS.lower_rad, start, UR10E_LIMITS.upper_rad, strict=True)
+    )
+    if shoulder + (wrist is not None) + (elbow is not None) <= 1 and inside:
+        assert distance(forward(continuing(pose, start)), pose) < 1e-8
+    followed = Kinematics().follow(pose, start, np.full(6, 0.02))
+    assert distance(forward(followed.joints), pose) < 1e-8
+
+
 def test_branches_are_different() -> None:
     branches = inverse(Pose(DOWN, np.array([-0.6, 0.1, 0.4])))
     assert len(branches) == 8
@@ -76,7 +124,7 @@ def test_branches_are_different() -> None:
 def test_nearest_is_the_best_of_all_unwrapped_branches(joints: list[float], turns: list[int]) -> None:
     pose = forward(joints)
     reference = UR10E_LIMITS.clamp([q + TURN * k for q, k in zip(joints, turns, strict=True)])
-    found = nearest(pose, reference)
+    found = nearest(pose, reference, margin_rad=0.0)
     assert UR10E_LIMITS.contains(found)
     cost = float(((found - reference) ** 2).sum())
     for branch in inverse(pose, reference):
