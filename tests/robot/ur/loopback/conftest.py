@@ -1,4 +1,4 @@
-"""ur_rtde's interfaces, connected once: each of them takes half a second to let go."""
+"""ur_rtde's interfaces, connected once, since each takes half a second to let go; and a controller in this process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robot.kinematics import UR10E_HOME_RAD
+from robot.ur.loopback import ControllerSettings, IdealPlant, UrFront
 from tests.robot.ur.loopback_process import LoopbackProcess, until
 
 
@@ -49,3 +51,17 @@ def dashboard(loopback: LoopbackProcess) -> Iterator[Any]:
     dashboard.connect()
     yield dashboard
     dashboard.disconnect()
+
+
+@pytest.fixture
+def plant() -> IdealPlant:
+    return IdealPlant(UR10E_HOME_RAD)
+
+
+@pytest.fixture
+def front(plant: IdealPlant, loopback_address: str) -> Iterator[UrFront]:
+    """A controller in this process, for clients that let it be stepped."""
+    front = UrFront(plant, loopback_address, settings=ControllerSettings(unlock_delay_s=0.1))
+    front.start()
+    yield front
+    front.close()
