@@ -129,8 +129,10 @@ class UrArm:
         )
         self._unlock, self._clock = unlock_protective_stop, clock
         self._inbox = Inbox()
+        self._output = _OUTPUTS[gripper][0] if gripper in _OUTPUTS else None
         self._session: Session | None = None
-        self._identity: Identity | None = None
+        # Why the last `recover` failed.
+        self._refused: ArmFault | None = None
         self._gripper: Gripper = self._make_gripper(gripper, gripper_output, gripper_open_level)
 
     @property
@@ -161,8 +163,9 @@ class UrArm:
             BadInput: If it is another arm than `model`.
         """
         self.close()
+        self._refused = None
         try:
-            self._start()
+            self._start(unlock=False)
             self._gripper.connect()
         except ArmFault as error:
             self.close()
@@ -172,21 +175,27 @@ class UrArm:
             raise
 
     def recover(self) -> None:
-        """Connect again if needed, start the control script anew, and see that all is well.
+        """Connect again if needed, start the control script anew, and see that all is well; ends `limp`.
 
-        A protective stop is unlocked only with `unlock_protective_stop`.
+        Nothing is done if nothing is wrong. A protective stop is unlocked only with `unlock_protective_stop`.
 
         Raises:
             ArmFault: If the cause is still there, saying what to do.
         """
+        session = self._session
+        if session is not None and session.ready and not session.gives_way and self._gripper.fault is None:
+            return
         try:
-            self._start()
+            self._start(unlock=self._unlock)
             if self._gripper.fault is not None:
                 self._gripper.connect()
-        except ArmFault:
+        except ArmFault as error:
+            self._refused = error
             raise
         except (Missing, BadInput) as error:
-            raise ArmFault("driver" if self._alive else "disconnected", str(error)) from error
+            self._refused = ArmFault("driver" if self._alive else "disconnected", str(error))
+            raise self._refused from error
+        self._refused = None
 
     def close(self) -> None:
         """End the control script, after the arm has come to rest, and the connection; the arm holds. Ends `limp`."""
@@ -303,6 +312,8 @@ class UrArm:
         session = self._session
         if session is None:
             raise ArmFault("disconnected", f"{self._where} is not connected")
+        if self._refused is not None:
+            raise ArmFault(self._refused.kind, str(self._refused))
         if session.fault is None and self._gripper.fault is not None:
             session.latch(Fault("driver", self._gripper.fault, resumes=False))
         fault = session.fault
@@ -320,7 +331,7 @@ class UrArm:
             gripper_opening=self._gripper.opening,
         )
 
-    def _start(self) -> None:
+    def _start(self, *, unlock: bool) -> None:
         """Go from whatever there is to a running control script.
 
         Raises:
@@ -331,13 +342,13 @@ class UrArm:
         if session is None or not session.alive or self._silent:
             if session is not None:
                 session.close()
-            self._session = session = Session(self._host, self._settings, self._inbox, self._clock)
+            self._session = session = Session(self._host, self._settings, self._inbox, self._clock, self._output)
             session.open()
         with closing(Dashboard(self._host, self._settings.timeout_s)) as dashboard:
-            self._identity = identity = dashboard.identity()
+            identity = dashboard.identity()
             self._require_model(identity)
             require_remote(identity)
-            if self._unlock and self._reading.safety_status == SafetyStatus.PROTECTIVE_STOP:
+            if unlock and self._reading.safety_status == SafetyStatus.PROTECTIVE_STOP:
                 self._release(dashboard, session)
             self._require_ready()
             if self._reading.runtime_state != RuntimeState.STOPPED:

@@ -105,10 +105,17 @@ class Link:
         """
         number, layout = self._writers[recipe]
         packet = protocol.packet(Kind.DATA, bytes((number,)) + layout.pack(dict(values)))
+        connection = self._socket
+        if connection is None:
+            return False
         try:
-            return self._socket is not None and self._socket.send(packet) == len(packet)
+            sent = connection.send(packet)
+            if sent != len(packet):
+                # Half a packet cannot be taken back: the controller does not read, and would not understand the next.
+                connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             return False
+        return sent == len(packet)
 
     def close(self) -> None:
         """End the connection and the receiving thread; safe to call twice."""

@@ -36,9 +36,17 @@ class Session:
         settings: How to talk to it.
         inbox: Where its readings go.
         clock: Run clock [ns].
+        output: Which digital outputs are written: `tool`, `standard`, or none.
     """
 
-    def __init__(self, host: str, settings: SessionSettings, inbox: Inbox, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        host: str,
+        settings: SessionSettings,
+        inbox: Inbox,
+        clock: Callable[[], int],
+        output: str | None = None,
+    ) -> None:
         self._host, self._settings, self._inbox, self._clock = host, settings, inbox, clock
         first = settings.registers_from
         self._names = (
@@ -46,16 +54,14 @@ class Session:
             *(f"input_double_register_{first + i}" for i in range(script.ARGUMENTS)),
         )
         self._echo_name = echo_register(first)
+        # What a client may write no other one can: only what is needed.
+        inputs = {"command": self._names, "clear": self._names[:1], "echo": (self._echo_name,)}
+        if output is not None:
+            inputs[output] = (f"{output}_digital_output_mask", f"{output}_digital_output")
         self._link = Link(
             host,
             outputs=output_names(first),
-            inputs={
-                "command": self._names,
-                "clear": self._names[:1],
-                "echo": (self._echo_name,),
-                "tool": ("tool_digital_output_mask", "tool_digital_output"),
-                "standard": ("standard_digital_output_mask", "standard_digital_output"),
-            },
+            inputs=inputs,
             rate_hz=settings.rate_hz,
             clock=clock,
             on_values=self._take,
@@ -81,6 +87,11 @@ class Session:
     def alive(self) -> bool:
         """Whether the connection is there."""
         return self._alive
+
+    @property
+    def ready(self) -> bool:
+        """Whether the control script runs and nothing is wrong."""
+        return self._alive and self._guarding and self._fault is None
 
     @property
     def fault(self) -> Fault | None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy.errors import Missing
 from robot.arm import ArmFault
 from robot.ur.dashboard import Dashboard
 from robot.ur.driver import UrArm
 from tests.robot.ur.loopback_process import LoopbackProcess, until
-from tests.robot.ur.moving import connected, rest_after_s, stream, swing
+from tests.robot.ur.moving import connected, position, rest_after_s, stream, swing
 
 pytest.importorskip("script_client")
 
@@ -148,6 +149,8 @@ def test_recover_says_what_is_still_wrong(loopback: LoopbackProcess) -> None:
         assert until(lambda: _listens(loopback))
         with pytest.raises(ArmFault, match="local control"):
             arm.recover()
+        with pytest.raises(ArmFault, match="local control"):
+            arm.send(position(np.zeros(6)))
         loopback.inject("remote_control 1")
         arm.recover()
         arm.read_state()
@@ -181,3 +184,19 @@ def test_a_gripper_that_stops_answering_is_a_fault(loopback: LoopbackProcess) ->
         assert seen.value.kind == "driver"
         arm.recover()
         arm.read_state()
+
+
+def test_recover_of_an_arm_that_is_well_does_nothing(loopback: LoopbackProcess) -> None:
+    with connected(loopback) as arm:
+        events = loopback.status()["events"]
+        arm.recover()
+        assert loopback.status()["events"] == events
+        arm.read_state()
+
+
+def test_connecting_unlocks_nothing(loopback: LoopbackProcess) -> None:
+    loopback.inject("protective_stop")
+    time.sleep(0.2)
+    with pytest.raises(Missing, match="Enable Robot"):
+        UrArm(loopback.address, gripper="none", unlock_protective_stop=True).connect()
+    assert loopback.status()["safety_mode"] == "PROTECTIVE_STOP"
