@@ -121,9 +121,11 @@ class ControlPath:
         bits, outcome, note, kind = command.interventions, command.outcome, command.note, command.kind
         for intervention in verdict.interventions:
             bits |= 1 << INTERVENTION_KINDS.index(intervention.kind)
+        if verdict.stopped or (verdict.command.joints != wanted.joints).any():
+            # what comes next goes on from what was sent, not from what was asked for
+            self._trajectory.reset(*self._governor.start_over())
         if verdict.stopped:
             outcome = Outcome.STOPPED
-            self._trajectory.reset(verdict.command.joints, self._governor.velocity_rad_s)
         elif verdict.interventions and outcome is Outcome.OK:
             outcome = Outcome.CLIPPED
         if verdict.interventions and not note:

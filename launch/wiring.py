@@ -19,7 +19,7 @@ from launch.graph import Graph, LocateStage, Mount, PlanStage
 from perception.detector import Detector
 from perception.localize import LocalizeParameters
 from policy import Policy
-from robot.governor import GovernorLimits, SafetyGovernor, Workspace
+from robot.governor import Box, GovernorLimits, SafetyGovernor, Workspace
 from robot.kinematics import UR10E_HOME_RAD, UR10E_LIMITS, Kinematics, Unreachable
 from robot.trajectory import JointTrajectory
 from tracking import BaseFrameTracker, TrackerParameters
@@ -117,8 +117,16 @@ def governor_limits(wanted: GovernorConfig) -> GovernorLimits:
         acceleration_rad_s2=wanted.max_acceleration_rad_s2,
         jerk_rad_s3=wanted.max_jerk_rad_s3,
     )
-    workspace = Workspace(wanted.workspace_min_m, wanted.workspace_max_m, wanted.arm_floor_m)
-    return GovernorLimits(joints, workspace, command_age_ns=round(wanted.stale_after_ms * 1e6))
+    return GovernorLimits(
+        joints,
+        Workspace(wanted.workspace_min_m, wanted.workspace_max_m, wanted.arm_min_m, wanted.arm_max_m),
+        command_age_ns=round(wanted.stale_after_ms * 1e6),
+        tool_speed_m_s=wanted.tool_speed_m_s,
+        keep_out=tuple(Box(box.name, box.min_m, box.max_m) for box in wanted.keep_out),
+        self_collision=wanted.self_collision,
+        margin_m=wanted.margin_m,
+        tool_radius_m=wanted.tool_radius_m,
+    )
 
 
 def arm_model(arm: ArmConfig) -> Kinematics:

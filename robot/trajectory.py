@@ -67,26 +67,31 @@ class JointTrajectory:
         self._a = [0.0] * _JOINTS
 
     def reset(
-        self, joint_positions_rad: Sequence[float] | Array, velocities_rad_s: Sequence[float] | Array = ()
+        self,
+        joint_positions_rad: Sequence[float] | Array,
+        velocities_rad_s: Sequence[float] | Array = (),
+        accelerations_rad_s2: Sequence[float] | Array = (),
     ) -> None:
         """Start from where the arm is.
 
         Args:
             joint_positions_rad: Shape (6,) [rad].
             velocities_rad_s: Shape (6,) [rad/s]; at rest if empty.
+            accelerations_rad_s2: Shape (6,) [rad/s^2]; none if empty.
 
         Raises:
             deploy.errors.BadInput: If a value is missing or not finite.
         """
-        position, velocity = (
-            list(map(float, joint_positions_rad)),
-            list(map(float, velocities_rad_s)) or [0.0] * _JOINTS,
-        )
-        if len(position) != _JOINTS or len(velocity) != _JOINTS or not math.isfinite(sum(position) + sum(velocity)):
+        position = [float(q) for q in joint_positions_rad]
+        velocity = [float(v) for v in velocities_rad_s] or [0.0] * _JOINTS
+        acceleration = [float(a) for a in accelerations_rad_s2] or [0.0] * _JOINTS
+        given = (position, velocity, acceleration)
+        if any(len(row) != _JOINTS for row in given) or not math.isfinite(sum(map(sum, given))):
             raise BadInput(
-                f"trajectory cannot start at {position} rad, {velocity} rad/s: expected {_JOINTS} finite values"
+                f"trajectory cannot start at {position} rad, {velocity} rad/s, {acceleration} rad/s^2: expected "
+                f"{_JOINTS} finite values of each"
             )
-        self._q, self._v, self._a = position, velocity, [0.0] * _JOINTS
+        self._q, self._v, self._a = position, velocity, acceleration
 
     @property
     def is_ready(self) -> bool:

@@ -22,8 +22,14 @@ InterventionKind = Literal[
     "jump",
     "following",
     "latched",
+    "jerk",
+    "tool_speed",
+    "keep_out",
+    "self_collision",
 ]
 INTERVENTION_KINDS: Final[tuple[InterventionKind, ...]] = get_args(InterventionKind)
+
+JOINT_NAMES: Final = ("base", "shoulder", "elbow", "wrist 1", "wrist 2", "wrist 3")
 
 _UNITS: Final[dict[InterventionKind, str]] = {
     "position": "rad",
@@ -39,6 +45,10 @@ _UNITS: Final[dict[InterventionKind, str]] = {
     "jump": "rad",
     "following": "rad",
     "latched": "",
+    "jerk": "rad/s^3",
+    "tool_speed": "m/s",
+    "keep_out": "m",
+    "self_collision": "m",
 }
 
 _WHY: Final[dict[InterventionKind, str]] = {
@@ -46,15 +56,19 @@ _WHY: Final[dict[InterventionKind, str]] = {
     "velocity": "clipped to the joint's speed",
     "acceleration": "clipped to the joint's acceleration",
     "gripper": "clipped to 0..1",
-    "workspace_x": "held: the tool would leave the workspace along x",
-    "workspace_y": "held: the tool would leave the workspace along y",
-    "workspace_z": "held: the tool would leave the workspace along z (the table or the ceiling)",
+    "workspace_x": "held: it would leave the workspace along x",
+    "workspace_y": "held: it would leave the workspace along y",
+    "workspace_z": "held: it would leave the workspace along z (the table or the ceiling)",
     "arm_height": "held: the arm would come too near to the table",
     "stale": "held: the photons behind the command are too old",
     "non_finite": "stopped: the command is not a number",
     "jump": "stopped: the command is too far from the one before",
     "following": "stopped: the arm is not where it was sent",
     "latched": "held: stopped before; call reset once the cause is gone",
+    "jerk": "clipped to the joint's jerk",
+    "tool_speed": "clipped to the tool's speed",
+    "keep_out": "held: the arm would come too near to the box",
+    "self_collision": "held: the arm would come too near to itself",
 }
 
 
@@ -65,18 +79,20 @@ class Intervention:
     Attributes:
         kind: What was violated.
         joint: Index of the joint, or -1 if it concerns no single one.
-        requested: What was asked for, in the unit of the kind (rad, rad/s, rad/s^2, m, s).
+        requested: What was asked for, in the unit of the kind (rad, rad/s, rad/s^2, rad/s^3, m, m/s, s).
         allowed: What is allowed, in the same unit.
+        part: What of the arm it is about where that is no joint: a link, or what would have come too near to what.
     """
 
     kind: InterventionKind
     joint: int
     requested: float
     allowed: float
+    part: str = ""
 
     def describe(self) -> str:
         """One line for people: where, what was asked, what is allowed, and what was done."""
-        where = f"joint {self.joint}" if self.joint >= 0 else "command"
+        where = f"joint {self.joint} ({JOINT_NAMES[self.joint]})" if self.joint >= 0 else self.part or "command"
         unit = _UNITS[self.kind]
         space = " " if unit else ""
         return (

@@ -100,22 +100,52 @@ class ControlConfig(Section):
     limit_scale: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
+class KeepOutConfig(Section):
+    """A box in `base` that no part of the arm may enter."""
+
+    name: str
+    min_m: Vector3
+    max_m: Vector3
+
+    @model_validator(mode="after")
+    def _has_room(self) -> KeepOutConfig:
+        for axis, low, high in zip("xyz", self.min_m, self.max_m, strict=True):
+            if not low < high:
+                raise WrongAtKey("min_m", f"{axis} is {low}, expected less than max_m, {high}")
+        return self
+
+
 class GovernorConfig(Section):
-    """Safety governor: limits of the joints and of the gripper's place in `base`, staleness; always on."""
+    """Safety governor: limits of the joints, of the tool and of the arm's body in `base`, staleness; always on.
+
+    `workspace_*` bounds the tool point, `arm_*` every part of the arm from the upper arm on: the z of `arm_min_m` is
+    the table. `margin_m` is kept from the boxes of `keep_out` and, with `self_collision`, from the arm itself.
+    """
 
     max_velocity_rad_s: PositiveJoints6 = UR10E_LIMITS.velocity_rad_s
     max_acceleration_rad_s2: PositiveJoints6 = UR10E_LIMITS.acceleration_rad_s2
     max_jerk_rad_s3: PositiveJoints6 = UR10E_LIMITS.jerk_rad_s3
     workspace_min_m: Vector3 = (-1.2, -1.2, 0.005)
     workspace_max_m: Vector3 = (1.2, 1.2, 1.2)
-    arm_floor_m: float = 0.07
+    arm_min_m: Vector3 = (-2.0, -2.0, 0.0)
+    arm_max_m: Vector3 = (2.0, 2.0, 2.0)
+    keep_out: tuple[KeepOutConfig, ...] = ()
+    self_collision: bool = True
+    margin_m: Annotated[float, Field(ge=0, le=1)] = 0.01
+    tool_radius_m: Annotated[float, Field(gt=0, le=1)] = 0.065
+    tool_speed_m_s: Positive = 1.5
     stale_after_ms: Positive = 2100.0
 
     @model_validator(mode="after")
     def _workspace_has_room(self) -> GovernorConfig:
-        for axis, low, high in zip("xyz", self.workspace_min_m, self.workspace_max_m, strict=True):
-            if not low < high:
-                raise WrongAtKey("workspace_min_m", f"{axis} is {low}, expected less than workspace_max_m, {high}")
+        boxes = (
+            ("workspace", self.workspace_min_m, self.workspace_max_m),
+            ("arm", self.arm_min_m, self.arm_max_m),
+        )
+        for what, lowest, highest in boxes:
+            for axis, low, high in zip("xyz", lowest, highest, strict=True):
+                if not low < high:
+                    raise WrongAtKey(f"{what}_min_m", f"{axis} is {low}, expected less than {what}_max_m, {high}")
         return self
 
 
