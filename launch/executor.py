@@ -201,7 +201,7 @@ class Executor:
         placed: Placed = source.value
         item = self._run(
             Stage.TRACK, now_ns, source, self.tracks,
-            lambda: self.graph.track(placed.localized, placed.visibility),
+            lambda: self.graph.track(placed),
             lambda value: ("tracks", codec.encode_tracks(value)),
         )  # fmt: skip
         if self._tracked is None or source.photon_ns > self._tracked.photon_ns:

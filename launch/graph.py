@@ -41,10 +41,17 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Localized detections with what the camera could see at that time."""
+    """Localized detections with what the camera could see at that time.
+
+    Attributes:
+        localized: Places; their covariances have the error of the camera's pose.
+        visibility: None without depth.
+        common_m2: Shape (N, 3, 3): that error's part, which is the same in all frames [m^2]; None if the pose is exact.
+    """
 
     localized: Localized
     visibility: Visibility | None
+    common_m2: Array | None = None
 
 
 class LocateStage:
@@ -76,13 +83,13 @@ class LocateStage:
             base_T_camera = self._gripper.at(frame.stamp_ns) @ mount.gripper_T_camera
         else:
             base_T_camera = mount.base_T_camera
-        localized = localize(detections, frame, base_T_camera, self._parameters)
+        localized, spread = localize(detections, frame, base_T_camera, self._parameters), None
         if base_T_camera is not None and mount.pose_covariance is not None:
             spread = pose_spread(base_T_camera, localized.points_m, mount.pose_covariance)
             localized = replace(localized, covariances_m2=localized.covariances_m2 + spread)
         if frame.depth is None:
-            return Placed(localized, None)
-        return Placed(localized, Visibility(frame, base_T_camera or Pose.identity()))
+            return Placed(localized, None, spread)
+        return Placed(localized, Visibility(frame, base_T_camera or Pose.identity()), spread)
 
 
 class PlanStage:
@@ -180,9 +187,9 @@ class Graph:
         """Objects in a frame; engine 0 is the configured one, 1 its fallback."""
         return self._detectors[engine].detect(frame)
 
-    def track(self, localized: Localized, visibility: Visibility | None) -> Tracks:
+    def track(self, placed: Placed) -> Tracks:
         """Identities over time: every live track, and the ids of the detections."""
-        return self._tracker.update(localized, visibility=visibility).all
+        return self._tracker.update(placed.localized, visibility=placed.visibility, common_m2=placed.common_m2).all
 
     def predict(self, stamp_ns: int) -> Tracks:
         """Where the tracks are at an instant at which nobody looked."""

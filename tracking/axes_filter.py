@@ -42,6 +42,7 @@ class AxesFilter:
     """
 
     def __init__(self, walk: float, noise: float, initial_speed: float, settle_s: float) -> None:
+        self._figures = walk, noise, initial_speed, settle_s
         self._walk = walk**2
         self._noise = noise**2
         self._first = np.array([[noise**2], [0.0], [initial_speed**2]])
@@ -69,6 +70,26 @@ class AxesFilter:
         block[POSITION] = measured
         block[VELOCITY] = 0.0
         block[COVARIANCE] = self._first
+
+    def __reduce__(self) -> tuple[type[AxesFilter], tuple[float, float, float, float]]:
+        return AxesFilter, self._figures  # tracks that are pickled take the filter along
+
+    def move(self, seen_ns: IntArray, believed_ns: int, block: Array, from_ns: int, to_ns: int) -> None:
+        """`predict` between two stamps.
+
+        Args:
+            seen_ns: Shape (N,): when each box was last measured [ns].
+            believed_ns: How long after that its velocity is constant [ns].
+            block: Shape (11, N).
+            from_ns: Stamp of the block [ns].
+            to_ns: A later one [ns].
+        """
+        dt_ns, since_ns = to_ns - from_ns, to_ns - believed_ns
+        late = (seen_ns < since_ns).nonzero()[0]
+        begin_s = None
+        if len(late) and np.count_nonzero(seen_ns <= since_ns - dt_ns) < len(late):
+            begin_s = np.maximum(dt_ns - (since_ns - seen_ns[late]), 0) * 1e-9
+        self.predict(block, dt_ns * 1e-9, late, begin_s)
 
     def predict(self, block: Array, dt_s: float, late: IntArray, begin_s: Array | None) -> None:
         """Move boxes forward in time: at constant velocity; those not measured for long slow down.

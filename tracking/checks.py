@@ -47,6 +47,20 @@ def check_scores(scores: Array) -> None:
         raise BadInput(f"score {np.nanmax(scores):g}: expected 0..1; divide percents by 100, pass none if not known")
 
 
+def check_pixels(boxes: Array) -> None:
+    """Check that boxes (M, 4) of a whole picture are not in parts of its width and height.
+
+    Raises:
+        BadInput: If all that have an area lie within 0..1, or hardly out of it. Slivers in the picture's corner may.
+    """
+    real = boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
+    if len(real) and real.min() > -0.5 and real.max() < 1.5 and real[:, :2].any():
+        raise BadInput(
+            f"boxes within {real.min():.3g}..{real.max():.3g}: expected pixels; multiply normalised ones by the width "
+            "and height of the picture"
+        )
+
+
 def without_damage(boxes: Array) -> Array:
     """Boxes (M, 4); those that are not finite, or far from any picture, as zeros, which have no area."""
     near = np.abs(boxes) < FARTHEST_PX

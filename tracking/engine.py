@@ -18,7 +18,7 @@ from .classes import ClassTable
 from .lifecycle import Lifecycle
 from .parameters import LifeParameters
 from .rounds import STRONG, Matches, Pairs, associate, nothing
-from .store import Column, TrackStore
+from .store import NEVER_NS, Column, TrackStore
 from .tracks import Motion, Snapshot, Tracks
 
 # Pairs of detections that are compared at a time: memory for a detector that suppresses nothing.
@@ -150,7 +150,7 @@ class TrackerCore(Generic[AnyLook]):
         return Tracks(self._snapshot(), None).predicted(stamp_ns)
 
     def _snapshot(self) -> Snapshot:
-        store, now_ns = self.store, self.now_ns or 0
+        store, now_ns = self.store, NEVER_NS if self.now_ns is None else self.now_ns
         life, real = store.life.copy(), store.real.copy()
         motion = self._space.motion(store, life, real)
         return Snapshot(now_ns, now_ns - self._lost_ns, life, real[0], motion, self.classes.names)

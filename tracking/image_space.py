@@ -95,18 +95,13 @@ class ImageSpace:
 
     def advance(self, store: TrackStore, from_ns: int, to_ns: int) -> None:
         """Move all tracks forward in time."""
-        self._predict(store.seen_ns, self._period_ns, store.state, from_ns, to_ns)
+        # The period is that of the looks before: of a camera that stood still they are not believed meanwhile.
+        self._filter.move(store.seen_ns, self._believed_ns(), store.state, from_ns, to_ns)
         self._period_ns = to_ns - from_ns
 
-    def _predict(self, seen_ns: IntArray, period_ns: int, block: Array, from_ns: int, to_ns: int) -> None:
-        # Of a slow camera, velocities are believed from look to look, as they were measured; of one that stood still
-        # they are not.
-        dt_ns, believed_ns = to_ns - from_ns, to_ns - max(self._coast_ns, period_ns)
-        late = (seen_ns < believed_ns).nonzero()[0]
-        begin_s = None
-        if len(late) and np.count_nonzero(seen_ns <= believed_ns - dt_ns) < len(late):
-            begin_s = np.maximum(dt_ns - (believed_ns - seen_ns[late]), 0) * 1e-9
-        self._filter.predict(block, dt_ns * 1e-9, late, begin_s)
+    def _believed_ns(self) -> int:
+        """How long velocities are believed: of a slow camera from look to look, as they were measured."""
+        return max(self._coast_ns, self._period_ns)
 
     def pairs(self, look: ImageLook, store: TrackStore) -> Pairs:
         """Find the pairs that are near enough.
@@ -117,8 +112,7 @@ class ImageSpace:
         """
         position = store.state[POSITION]
         sizes = np.sqrt(position[2] * position[3])
-        # Of a tentative track less is expected, so that two false detections seldom make one.
-        reach = sizes * self._reaches[store.confirmed]
+        reach = sizes * self._reaches_after(look.elapsed_ns)[store.confirmed]
         i, j, distance = near_pairs(look.measured, self._reach * look.sizes, position, reach)
         if len(i):
             spread = ((store.state[PP] + self._noise) * sizes * sizes).take(j)
@@ -142,6 +136,17 @@ class ImageSpace:
             return np.asarray(cost + unlike * self._parameters.class_penalty)
 
         return Pairs(i, j, costs)
+
+    def _reaches_after(self, elapsed_ns: int) -> Array:
+        """Reach of tentative and of confirmed tracks [sizes].
+
+        Of a tentative track less is expected, so that two false detections seldom make one; but the more, the longer
+        nobody looked.
+        """
+        part = elapsed_ns * 1e-9 / self._parameters.coast_s
+        if part <= self._parameters.tentative_gate:
+            return self._reaches
+        return self._reach * np.array([min(part, 1.0), 1.0])
 
     def _expected(self, offset: Array, spread: Array) -> BoolArray:
         """Which pairs' centres are as near as the filter expects.
@@ -193,7 +198,7 @@ class ImageSpace:
 
     def motion(self, store: TrackStore, life: IntArray, real: Array) -> AxesMotion:  # noqa: ARG002
         """Where the tracks are."""
-        return AxesMotion(real[1:], partial(self._predict, life[SEEN], self._period_ns))
+        return AxesMotion(real[1:], partial(self._filter.move, life[SEEN], self._believed_ns()))
 
     def move(self, store: TrackStore, camera_motion: Array) -> None:
         """Carry all states along with the picture.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from geometry.types import Array, IntArray
 from perception.detections import Detections
 
 from .camera_motion import check_motion
-from .checks import check_scores, check_stamp, without_damage
+from .checks import check_pixels, check_scores, check_stamp, without_damage
 from .classes import MAX_NAMES, ClassTable
 from .engine import TrackerCore
 from .image_space import ImageLook, ImageSpace, centre_form
@@ -61,8 +62,8 @@ class ImageTracker:
 
         Args:
             detections: `Detections`, or any object with arrays `xyxy` (M, 4) [px] and, if it has them, `confidence`
-                (M,) and `class_id` (M,), such as those of supervision. A box that is not finite or has no area is
-                never tracked.
+                (M,) and `class_id` (M,), such as those of supervision. Names of classes in `data["class_name"]` (M,)
+                count instead of `class_id`. A box that is not finite or has no area is never tracked.
             stamp_ns: Capture time [ns], later than that of the update before. None: that of the detections.
             camera_motion: Shape (2, 3) or (3, 3): maps pixels of the previous update's picture to this one's. None: the
                 camera did not move.
@@ -72,10 +73,13 @@ class ImageTracker:
 
         Raises:
             BadInput: If the stamp is missing, not whole or not later than the newest one, the shapes disagree, a score
-                is above 1 or the motion is not one; then the tracker stays as it was.
+                is above 1, the first boxes are in parts of the picture or the motion is not one; then the tracker stays
+                as it was.
         """
         boxes, scores, classes, names = _read(detections)
         check_scores(scores)
+        if self._first:
+            check_pixels(boxes)
         now_ns = self._stamp(detections, stamp_ns)
         motion = None if camera_motion is None else check_motion(camera_motion)
         core = self._core
@@ -155,11 +159,26 @@ def _read(detections: Any) -> tuple[Array, Array, IntArray, tuple[str, ...]]:
         raise BadInput(
             f"xyxy {boxes.shape}, confidence {scores.shape}, class_id {classes.shape}: expected (M, 4), (M,), (M,)"
         )
+    if not count:
+        return boxes, scores, classes, ()
+    data = getattr(detections, "data", None)
+    if isinstance(data, Mapping) and data.get("class_name") is not None:
+        return boxes, scores, *_named(data["class_name"], count)
     # As unsigned numbers, negative ones are the largest: one comparison finds both mistakes.
-    highest = count and int(classes.view(np.uint64).max())
+    highest = int(classes.view(np.uint64).max())
     if highest >= MAX_NAMES:
         raise BadInput(f"class_id {classes.min()}..{classes.max()}: expected 0..{MAX_NAMES - 1}")
     names = _UNNAMED.get(highest)
     if names is None:
         names = _UNNAMED[highest] = _NUMERALS[: highest + 1]
     return boxes, scores, classes, names
+
+
+def _named(class_names: Any, count: int) -> tuple[IntArray, tuple[str, ...]]:
+    """Class numbers (M,) and their names, of a name for each row."""
+    words = [str(word) for word in np.asarray(class_names).ravel()]
+    if len(words) != count:
+        raise BadInput(f"data['class_name'] has {len(words)} names of {count} boxes: expected one for each")
+    names = tuple(sorted(set(words)))
+    numbers = {name: number for number, name in enumerate(names)}
+    return np.array([numbers[word] for word in words], dtype=np.int64), names

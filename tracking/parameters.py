@@ -25,9 +25,11 @@ class LifeParameters:
     """Figures of both trackers. All lifetimes are seconds, so that the frame rate does not change behaviour.
 
     Attributes:
-        confirm_hits: Detections that a track needs before it counts, together with `confirm_s`.
+        confirm_hits: Detections that a track needs before it counts, together with the next two: a single one is enough
+            only if those are 0.
         confirm_s: Time between its first and latest detection that it needs too [s].
-        confirm_score: Sum of its detections' scores that it needs too: with 1.4, two of 0.7 or three of 0.5.
+        confirm_score: Sum of its detections' scores that it needs too: with 1.4, two of 0.7 or three of 0.5. Of more
+            than five, their number times the fading mean of their scores.
         tentative_s: An unconfirmed track dies after this long without a detection [s].
         coast_s: How long constant velocity is believed without a measurement [s]. Beyond it the velocity decays, and a
             confirmed track that nobody saw for so long is `LOST`.
@@ -145,7 +147,8 @@ class ImageTrackerParameters(LifeParameters):
             to doubt them.
         gate_sizes: Largest distance of the centres of a pair [sizes].
         gate_sigma: Largest distance of a pair's centres [standard deviations of what the filter expects].
-        tentative_gate: How far a tentative track reaches, as a part of what a confirmed one does.
+        tentative_gate: How far a tentative track reaches, as a part of what a confirmed one does. After an interval
+            without a look, at least that interval's part of `coast_s`: something new may have come far.
         box_noise: Standard deviation of a confident detection's centre, width and height [sizes].
         velocity_walk: How far a velocity wanders in a second, one standard deviation [sizes per s per sqrt(s)].
         initial_speed: Speed that something new may have, one standard deviation [sizes per s].

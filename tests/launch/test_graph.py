@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ import pytest
 from geometry import Pose, pose_spread
 from geometry.types import Array
 from launch.config.rig import CameraConfig, PoseSigmaConfig
-from launch.graph import LocateStage, Mount
+from launch.graph import Graph, LocateStage, Mount
 from launch.wiring import mount_of
+from perception.detector import Detector
 from perception.localize import LocalizeParameters
 from robot.arm import RobotState
 from robot.kinematics import UR10E_HOME_RAD, Kinematics
 from tests.perception.synthetic import Solid, box_around, detections_of, frame_of, looking_at, measure, render
+from tracking import BaseFrameTracker
 
 KNOWN = LocalizeParameters(size_m={"red_cube": 0.04})
 SIGMA = PoseSigmaConfig(translation_m=0.004, rotation_rad=0.015).covariance()
@@ -71,6 +74,22 @@ def test_the_pose_of_a_camera_on_the_gripper_is_that_at_exposure() -> None:
     assert np.allclose(
         unsure.covariances_m2, sure.covariances_m2 + pose_spread(base_T_camera, sure.points_m, SIGMA), atol=1e-15
     )
+
+
+@pytest.mark.parametrize("covariance", [None, SIGMA])
+def test_no_number_of_frames_takes_the_error_of_the_pose_away(covariance: Array | None) -> None:
+    base_T_camera = looking_at(np.array([0.1, 0.0, 0.5]), np.array(CUBE.center), 0.0)
+    depth_m, shown = render(base_T_camera, [CUBE])
+    frame, detections = frame_of(measure(depth_m, np.random.default_rng(0))), detections_of(box_around(shown, 1))
+    mount = Mount(base_T_camera=base_T_camera, pose_covariance=covariance)
+    locate = LocateStage({frame.camera_name: mount}, None, KNOWN)
+    graph = Graph([frame.camera_name], cast("Detector", None), locate, BaseFrameTracker(), None, None)
+    for k in range(60):
+        placed = graph.locate(replace(detections, stamp_ns=frame.stamp_ns + k * 33_000_000), frame, ())
+        tracks = graph.track(placed)
+    doubt = tracks.covariance[0, :3, :3].diagonal()
+    spread = pose_spread(base_T_camera, placed.localized.points_m, SIGMA)[0].diagonal()
+    assert ((doubt > 0.9 * spread) == (covariance is not None)).all()
 
 
 @pytest.mark.parametrize("said", [{}, {"pose_sigma": {"translation_m": 0.002, "rotation_rad": 0.01}}])

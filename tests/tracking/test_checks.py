@@ -89,6 +89,72 @@ def test_a_score_is_a_probability(score):
     assert len(base.update(points(), stamp_ns=0).all) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "boxes", "refused"),
+    [
+        ("one", [[0.3, 0.4, 0.5, 0.6]], True),
+        ("all of the picture, and some of it", [[0.0, 0.0, 1.0, 1.0], [0.0, 0.1, 0.2, 0.9]], True),
+        ("over the border", [[-0.02, 0.4, 0.2, 1.03], [0.3, 0.3, 0.6, 0.9]], True),
+        ("with damage", [[0.3, 0.4, 0.5, 0.6], [np.nan] * 4, [0.0] * 4], True),
+        ("one in pixels", [[0.3, 0.4, 0.5, 0.6], [10.0, 10.0, 50.0, 50.0]], False),
+        ("a sliver in the corner", [[0.0, 0.0, 0.4, 0.9]], False),
+        ("damage alone", [[0.0] * 4, [0.5, 0.5, 0.5, 0.9]], False),
+        ("small", [[1.0, 1.0, 3.0, 2.0]], False),
+    ],
+)
+def test_parts_of_a_picture_are_no_pixels(name, boxes, refused):
+    tracker = ImageTracker()
+    for k in range(2):
+        tracker.update(detected([]), stamp_ns=k)
+    if refused:
+        with pytest.raises(BadInput, match="expected pixels; multiply normalised ones by the width and height"):
+            tracker.update(detected(boxes, None, [3] * len(boxes)), stamp_ns=5)
+        tracks = tracker.update(detected(), stamp_ns=2)
+        assert (tracks.ids.tolist(), tracks.class_names) == ([1], ("0",)), "the tracker stayed as it was"
+    else:
+        tracker.update(detected(boxes), stamp_ns=5)
+
+
+def test_what_began_in_pixels_is_not_doubted_any_more():
+    tracker = ImageTracker()
+    tracker.update(detected(), stamp_ns=0)
+    assert tracker.update(detected([[0.3, 0.4, 0.5, 0.6]]), stamp_ns=1).ids.tolist() == [-1]
+
+
+def test_names_of_classes_as_supervision_has_them():
+    """They count, since a number means another class with another detector."""
+    tracker = ImageTracker(ImageTrackerParameters(class_compatibility={"car": {"dog": 0.0}}))
+    boxes = [[10.0, 10.0, 50.0, 50.0], [200.0, 10.0, 250.0, 50.0]]
+    for k in range(3):
+        some = detected(boxes, None, [16, 2] if k else [7, 7])
+        some.data = {"class_name": np.array(["dog", "car"])}
+        tracks = tracker.update(some, stamp_ns=k * 33_000_000)
+        nobody = detected([])
+        nobody.data = {"class_name": np.array([])}
+        tracker.update(nobody, stamp_ns=k * 33_000_000 + 1)
+    assert tracks.ids.tolist() == [1, 2]
+    assert [tracks.class_names[number] for number in tracks.class_ids] == ["dog", "car"]
+    assert tracks.class_names == ("car", "dog")
+    swapped = detected(boxes[:1])
+    swapped.data = {"class_name": ["car"]}
+    assert tracker.update(swapped, stamp_ns=10**8).ids.tolist() == [-1], "a car is never a dog"
+
+
+@pytest.mark.parametrize("data", [{}, {"class_name": None}, {"mask": 1}, None, "words"])
+def test_without_names_the_numbers_count(data):
+    some = detected(BOX, None, [2])
+    some.data = data
+    tracks = ImageTracker().update(some, stamp_ns=0)
+    assert (tracks.class_ids.tolist(), tracks.class_names) == ([2], ("0", "1", "2"))
+
+
+def test_names_of_other_boxes_are_refused():
+    some = detected(BOX, None, [2])
+    some.data = {"class_name": ["car", "dog"]}
+    with pytest.raises(BadInput, match=r"data\['class_name'\] has 2 names of 1 boxes"):
+        ImageTracker().update(some, stamp_ns=0)
+
+
 def test_a_little_more_than_one_is_rounding():
     assert ImageTracker().update(detected(BOX, np.array([1.04], np.float32)), stamp_ns=0).ids.tolist() == [1]
 

@@ -234,6 +234,22 @@ def test_confirmation(name, parameters, scores, period_ns, expected):
     assert states_of(patient(**parameters), looks, period_ns) == expected
 
 
+@pytest.mark.parametrize(
+    ("period_s", "sizes", "one"),
+    [
+        (1 / 30, 0.5, True), (1 / 30, 0.6, False), (0.3, 0.6, False), (0.5, 0.6, True), (1.0, 0.65, True),
+        (1.0, 0.75, False),
+    ],
+)  # fmt: skip
+def test_something_new_may_come_farther_the_longer_nobody_looked(period_s, sizes, one):
+    """Full reach is 0.7 sizes, that of what is seen for the second time at a quick rate 0.56."""
+    side = 60.0
+    looks = [Boxes([box(300.0 + side * sizes * k, 300.0, side, side)]) for k in range(2)]
+    tracks = feed(patient(), looks, period_ns=round(period_s * 1e9))
+    assert tracks.ids.tolist() == ([1] if one else [-1])
+    assert len(tracks.all) == (1 if one else 2)
+
+
 @pytest.mark.parametrize("period_ns", [1_000_000, FRAME_NS, 500_000_000, 2_000_000_000])
 def test_from_a_thousand_frames_a_second_to_one_in_two_seconds(period_ns):
     """A box that drifts by a few pixels between looks is one object at any rate."""

@@ -7,7 +7,7 @@ import pytest
 
 from perception.visibility import Sight
 from tests.tracking.scenes import look, says, track
-from tracking import BaseFrameTracker, Tracks, TrackState
+from tracking import BaseFrameTracker, ImageTracker, Tracks, TrackState
 
 NEWEST_NS = 1_900_000_000
 
@@ -28,6 +28,14 @@ def test_nothing_is_tracked_yet() -> None:
     tracks = BaseFrameTracker().predicted(123)
     assert (len(tracks), tracks.stamp_ns) == (0, 123)
     assert tracks.detection_ids.shape == (0,)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("stamp_ns", [-(2**62) + 1, -5, 0, 123, 2**62 - 1])
+@pytest.mark.parametrize("kind", [BaseFrameTracker, ImageTracker])
+def test_before_any_look_every_instant_is_to_come(kind: type[BaseFrameTracker | ImageTracker], stamp_ns: int) -> None:
+    tracks = kind().predicted(stamp_ns)
+    assert (len(tracks), tracks.stamp_ns, len(tracks.covariance)) == (0, stamp_ns, 0)
 
 
 @pytest.mark.parametrize("speed", [0.0, 0.1, 0.3])

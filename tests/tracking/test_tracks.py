@@ -126,11 +126,17 @@ def test_what_was_asked_for_is_not_packed(tracks, rows):
         assert not array.flags.writeable, name
 
 
-def test_packed_tracks_of_the_base_are_small():
-    tracker = BaseFrameTracker()
+def test_packed_tracks_do_not_take_the_tracker_along():
+    """The tracker keeps a matrix of all pairs of classes, 12 MB here."""
     names = tuple(f"class {k}" for k in range(1200))
-    tracks = tracker.update(look(0.0, [[0.5, 0.0, 0.0]], names=names))
-    assert len(pickle.dumps(tracks)) < 2_000 + sum(map(len, names)) + 4 * len(names)
+    base = BaseFrameTracker().update(look(0.0, [[0.5, 0.0, 0.0]], names=names))
+    image = ImageTracker().update(look(0.0, [[0.5, 0.0, 0.0]], names=names).detections)
+    for tracks in (base, image):
+        packed = pickle.dumps(tracks)
+        assert len(packed) < 2_000 + sum(map(len, names)) + 4 * len(names)
+        later = pickle.loads(packed).predicted(10**10)
+        assert np.array_equal(later.position, tracks.predicted(10**10).position)
+        assert np.array_equal(later.covariance, tracks.predicted(10**10).covariance)
 
 
 def test_states_are_numbers():
