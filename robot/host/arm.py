@@ -32,7 +32,8 @@ _WAITING = 512
 class HostedArm:
     """An arm whose driver runs in a process of its own, which outlives this one for as long as the arm moves.
 
-    Reading and sending are the heartbeat: call them from the control loop only. `stop` may be called from any thread.
+    Reading and sending are the heartbeat: call them, and `recover`, from the control loop only. `stop` and `limp` may
+    be called from any thread, `events` from one.
 
     Args:
         settings: What the host is told.
@@ -79,8 +80,12 @@ class HostedArm:
             os.close(memory)
         answer = self._child.answer
         self._name, self._joint_names = answer["name"], tuple(answer["joint_names"])
-        self.notes = answer["notes"]
-        self._await_state()
+        self.notes = [f"arm host: {note}" for note in answer["notes"]]
+        try:
+            self._await_state()
+        except BaseException:
+            self.close()
+            raise
 
     # -- the control loop -------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -103,6 +104,8 @@ class Child:
 
     def end(self, patience_s: float) -> int:
         """Let go of the process: wait for its end, and end it if that does not come. Returns its exit code."""
+        with contextlib.suppress(OSError):
+            self._channel.shutdown(socket.SHUT_WR)  # should its loop hang, its watchdog sees this
         try:
             code = self.process.wait(patience_s)
         except subprocess.TimeoutExpired:

@@ -43,7 +43,8 @@ class HostEvent:
             was missing when the arm needed it.
         text: For a person.
         joint: Number of the joint, -1 for none.
-        value: What was asked for [rad, rad/s or rad/s^2]; NaN where that says nothing.
+        value: What was asked for [rad, rad/s or rad/s^2]; for `late` and joint -1 how long the control loop was silent
+            [s]; NaN where that says nothing.
         limit: What was allowed, as `value`.
         count: How many cycles since the last event of this kind.
         duration_s: How long it took [s]; NaN where that says nothing.

@@ -27,6 +27,8 @@ from robot.host.status import Status
 REST_RAD_S: Final = 0.01
 # how long an arm may go on moving after its setpoints rest, before that is accepted as rest [s]
 SETTLE_S: Final = 1.0
+# an arm at rest that is further from where it is held was moved by somebody else [rad]
+MOVED_RAD: Final = 0.1
 # periods of the control loop without a sign of life after which the arm begins to brake
 HESITATE_PERIODS: Final = 3
 # cycles in a row without a clamp after which the arm has come back to the commands
@@ -170,6 +172,8 @@ class Servo:
             self._elapsed_s += self._dt
             wanted = self._motion.at(self._elapsed_s)
         else:
+            if self._mode is Mode.HOLD and not self._armed:
+                self._mind_moved(now_ns, state)
             wanted = self._place
         joints = self._clamp.follow(wanted)
         self._count_clamps(now_ns)
@@ -188,6 +192,12 @@ class Servo:
         elif silent_ns > self._hesitate_ns and self._mode is Mode.FOLLOW:
             self._journal.intervened(now_ns, "late", -1, silent_ns * 1e-9, self._hesitate_ns * 1e-9)
             self._brake(now_ns, Mode.HOLD)
+
+    def _mind_moved(self, now_ns: int, state: RobotState) -> None:
+        """An arm at rest that somebody moved, or that is in another scene, is not pulled back."""
+        if any(abs(q - p) > MOVED_RAD for q, p in zip(self._measured, self._place, strict=True)):
+            self._start(state)
+            self._journal.tell(HostEvent(now_ns, "hold", "the arm was moved: it is held where it is now"))
 
     def _count_clamps(self, now_ns: int) -> None:
         clamped = self._clamp.clamped

@@ -32,12 +32,8 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     folder, how = Path(options.pop("folder")), options.pop("how")
     epoch_ns = options.pop("epoch_ns")
-    arm = HostedArm(
-        HostSettings(
-            "tests.robot.host.toy_arm:ToyArm", {"folder": str(folder / "toy")}, epoch_ns=epoch_ns,
-            log_path=folder / "arm_host.jsonl", **options,
-        )
-    )  # fmt: skip
+    toy = {"driver": "tests.robot.host.toy_arm:ToyArm", "options": {"folder": str(folder / "toy")}}
+    arm = HostedArm(HostSettings(epoch_ns=epoch_ns, log_path=folder / "arm_host.jsonl", **(toy | options)))
     arm.connect()
     try:
         drive(arm, epoch_ns, 0.3)

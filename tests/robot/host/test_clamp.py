@@ -19,7 +19,7 @@ REST = [0.0, -1.5, 1.5, -1.5, -1.5, 0.0]
 value = st.one_of(st.floats(-1.2, 0.7), st.sampled_from([-1.0, 0.5, -1.0000001, 0.5000001, 0.0]), st.floats(-1e6, 1e6))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     start=st.floats(-1.0, 0.5),
     segments=st.lists(st.tuples(value, st.floats(-3.0, 3.0), st.integers(1, 80)), min_size=1, max_size=8),

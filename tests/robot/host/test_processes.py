@@ -253,7 +253,7 @@ def test_the_main_process_stalls_and_comes_back(rig: Rig, main: Callable[..., An
     wait_for(lambda: rig.speed() > 0.75, "speed")
     os.kill(process.pid, signal.SIGSTOP)
     stopped_ns = rig.now_ns()
-    wait_for(lambda: "at_rest" in rig.kinds(), "rest")
+    wait_for(lambda: "at_rest" in rig.kinds() and rig.speed() == 0.0, "rest")
     seconds, radians = rig.standstill(stopped_ns)
     assert seconds < 0.03 + BRAKING_S + BUSY_S
     assert radians < 0.8 * (0.03 + BUSY_S) + BRAKING_RAD
@@ -373,6 +373,15 @@ def test_a_driver_that_hangs_is_seen_from_both_sides(rig: Rig, arm: HostedArm) -
     assert "stood still for" in str(fault)
     arm.recover()
     drive(arm, rig.epoch_ns, 0.1)
+
+
+def test_closing_does_not_wait_for_a_driver_that_hangs(rig: Rig, arm: HostedArm) -> None:
+    rig.trouble("hang", "60")
+    wait_for(lambda: rig.has("hang"), "the hang")
+    began = time.monotonic()
+    arm.close()
+    assert time.monotonic() - began < 10.0
+    assert any("given up" in event.text for event in arm.events())
 
 
 def test_a_hang_with_nobody_left_ends_the_process(rig: Rig, main: Callable[..., Any]) -> None:

@@ -394,3 +394,13 @@ def test_limp_is_left_by_the_next_command(bench: Bench) -> None:
     bench.move(1)
     assert bench.arm.path[sent][0] == pytest.approx(bench.place, abs=0.01)
     assert len(bench.arm.path) > sent
+
+
+def test_an_arm_that_was_moved_at_rest_is_not_pulled_back(bench: Bench) -> None:
+    bench.move(20)
+    bench.ask(STOP)
+    bench.cycles(100)
+    bench.arm.joints = there = bench.arm.joints + 0.5
+    bench.cycles(50)
+    assert bench.arm.path[-1].tolist() == there.tolist()
+    assert len({tuple(q) for q in bench.arm.path[-50:]}) == 1
