@@ -20,15 +20,20 @@ from robot.host.follower import Follower
 from robot.host.journal import Journal
 from robot.host.mailboxes import CLOSE, LIMP, RECOVER, STOP, VELOCITY, Mailboxes
 from robot.host.motions import Motion, to_park, to_rest
-from robot.host.settings import HostSettings
+from robot.host.settings import ExitPolicy, HostSettings
 from robot.host.status import Status
 
 # joints slower than this rest [rad/s]
 REST_RAD_S: Final = 0.01
 # how long an arm may go on moving after its setpoints rest, before that is accepted as rest [s]
 SETTLE_S: Final = 1.0
-# an arm at rest that is further from where it is held was moved by somebody else [rad]
+# an arm at rest that is further from where it is held was moved by somebody else [rad]; not one damaged reading tells
+# that, but so many which differ by no more than this from cycle to cycle [rad]
 MOVED_RAD: Final = 0.1
+MOVED_CYCLES: Final = 3
+STEADY_RAD: Final = 0.01
+# no arm turns a joint further than that [rad]
+FURTHEST_RAD: Final = 4.0 * math.pi
 # periods of the control loop without a sign of life after which the arm begins to brake
 HESITATE_PERIODS: Final = 3
 # cycles in a row without a clamp after which the arm has come back to the commands
@@ -96,7 +101,9 @@ class Servo:
         self._beat_ns = self._cycle_ns = clock()
         self._sequence = -1
         self._limp_at_ns: int | None = None
-        self._late_cycles = 0
+        self._late_cycles = self._moved_cycles = 0
+        self._seen = self._measured
+        self._commanded = False
         self._heard = self._brake_from
         self._hesitate_ns = min(HESITATE_PERIODS * settings.command_period_ns, settings.heartbeat_ns)
 
@@ -154,6 +161,9 @@ class Servo:
 
     def _start(self, state: RobotState) -> None:
         """Hold the arm where it is."""
+        for joint, q in enumerate(self._measured):
+            if not abs(q) <= FURTHEST_RAD:
+                raise ArmFault("driver", f"joint {joint} of {self._driver.name} reads {q} rad: the arm cannot be there")
         self._started = True
         self._place = self._measured
         self._opening = min(max(state.gripper_opening, 0.0), 1.0)
@@ -195,7 +205,12 @@ class Servo:
 
     def _mind_moved(self, now_ns: int, state: RobotState) -> None:
         """An arm at rest that somebody moved, or that is in another scene, is not pulled back."""
-        if any(abs(q - p) > MOVED_RAD for q, p in zip(self._measured, self._place, strict=True)):
+        if not _apart(self._measured, self._place, MOVED_RAD) or _apart(self._measured, self._seen, STEADY_RAD):
+            self._moved_cycles = 0
+        else:
+            self._moved_cycles += 1
+        self._seen = self._measured
+        if self._moved_cycles >= MOVED_CYCLES:
             self._start(state)
             self._journal.tell(HostEvent(now_ns, "hold", "the arm was moved: it is held where it is now"))
 
@@ -246,7 +261,7 @@ class Servo:
             self._follower.start(mode)
             self._mode, self._motion = Mode.FOLLOW, None
             self._late_cycles = LATE_CYCLES
-        self._armed = True
+        self._armed = self._commanded = True
         self._opening = min(max(opening, 0.0), 1.0)
         self._follower.offer(joints, max(0, now_ns - sent_ns) * 1e-9)
 
@@ -260,6 +275,8 @@ class Servo:
             self._journal.tell(HostEvent(now_ns, "stop", "told to stop" if kind == STOP else "told to give way"))
             self._armed = False
             self._brake(now_ns, Mode.LIMP if kind == LIMP else Mode.HOLD)
+        elif self._mode is Mode.LIMP and kind == STOP and not self._status.fault:
+            self._started = False  # held from now on, where it is
         self._status.answer(number, succeeded=True)
 
     def _end(self, now_ns: int, kind: EventKind, text: str) -> None:
@@ -318,8 +335,13 @@ class Servo:
             self._tell_rest(now_ns)
         self._after_rest(now_ns)
 
+    @property
+    def _policy(self) -> ExitPolicy:
+        """An arm that nobody has commanded is left where it is."""
+        return self._settings.exit_policy if self._commanded else "hold"
+
     def _after_rest(self, now_ns: int) -> None:
-        policy = self._settings.exit_policy if self._next is None else self._next.value
+        policy = self._policy if self._next is None else self._next.value
         self._mode = Mode.HOLD
         if self._recovering:
             self._made_ready(now_ns, self._recovering)
@@ -372,13 +394,13 @@ class Servo:
         except Exception as error:
             traceback.print_exception(error)
         limits = self._settings.limits
-        if self._settings.exit_policy == "limp":
+        if self._policy == "limp":
             longest_s = max(
                 v / a + a / j
                 for v, a, j in zip(limits.velocity_rad_s, limits.acceleration_rad_s2, limits.jerk_rad_s3, strict=True)
             )
             self._limp_at_ns = now_ns + round(longest_s * 1e9)
-        elif self._settings.exit_policy == "park":
+        elif self._policy == "park":
             self._journal.tell(HostEvent(now_ns, "hold", "the arm cannot be moved to its parking place: it holds"))
 
     def _wait_in_fault(self, now_ns: int) -> bool:
@@ -421,3 +443,8 @@ class Servo:
         self._recovering, self._armed = 0, False
         self._journal.tell(HostEvent(now_ns, "recovered", "ready again, on the operator's word"))
         self._status.recovered(number)
+
+
+def _apart(a: list[float], b: list[float], limit_rad: float) -> bool:
+    """Whether a joint of one differs from the other's by more than the limit."""
+    return any(abs(q - p) > limit_rad for q, p in zip(a, b, strict=True))
