@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from typing import Final
 
 import numpy as np
 
 from geometry.types import Array
 from robot.ur.loopback.controller import ProgramError
 from robot.ur.loopback.registers import Registers
+
+# Beyond this no figure of an arm makes sense, and arithmetic on it overflows.
+LARGEST: Final = 1e6
 
 
 class Arguments:
@@ -22,10 +25,10 @@ class Arguments:
         """One input double.
 
         Raises:
-            ProgramError: If it is not finite.
+            ProgramError: If it is not a number that an arm has to do with.
         """
         value = self._registers.input_double(self._offset + index)
-        if not math.isfinite(value):
+        if not abs(value) <= LARGEST:
             raise ProgramError(f"runtime error: argument {index} is {value}")
         return value
 

@@ -10,6 +10,8 @@ What is modelled, and from where:
 * `Speed` is speedj and speedl: the joint velocities change towards those wanted at a bounded acceleration, and stay.
 * `Brake` is stopj, stopl, and every stop that the controller makes itself: all joints slow down together.
 
+The speed slider slows a motion's own time, servoj's included; a brake keeps to ours.
+
 What no joint could do is not clipped but refused with `SanityCheck`, which becomes a protective stop, as real
 controllers do ("C204A1 Path sanity check: Sudden change in target position").
 """

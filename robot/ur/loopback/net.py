@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from deploy.errors import BadInput
 
-_READ: Final = 1 << 16
+_READ: Final = 1 << 14
 # What the kernel keeps for a peer, and what is kept here when that is full. ur_rtde reads 0.6 MB in a second.
 _KERNEL: Final = 1 << 17
 _UNSENT_LIMIT: Final = 1 << 20
@@ -97,7 +97,7 @@ class Connection:
             return
         if not data:
             self.close("")
-        elif self.session is not None and not self._last_words:
+        elif self.session is not None:
             self.session.received(data)
 
     def close_after(self, words: bytes, why: str) -> None:
@@ -108,6 +108,7 @@ class Connection:
         self._network.say(f"{self.peer}: closed: {why}")
         self.send(words)
         self._last_words = True
+        self._end_session()
         if self.open and not self._unsent:
             self._end_sending()
 
@@ -128,8 +129,12 @@ class Connection:
         self._socket.close()
         if why:
             self._network.say(f"{self.peer}: dropped: {why}")
-        if self.session is not None:
-            self.session.closed()
+        self._end_session()
+
+    def _end_session(self) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            session.closed()
 
 
 class Network:

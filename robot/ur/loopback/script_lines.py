@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from geometry.types import Array
+from robot.ur.loopback.arguments import LARGEST
 from robot.ur.loopback.controller import Controller, ProgramError
 from robot.ur.loopback.motion import joint_line, tool_line
 from robot.ur.loopback.tool_space import to_pose
@@ -47,6 +48,8 @@ def moves(text: str) -> list[Move]:
         options = {name: float(value) for name, value in _OPTION.findall(match["rest"])}
         target = tuple(float(value) for value in match["six"].split(","))
         speed, acceleration = options.get("v", 0.25 if line else 1.05), options.get("a", 1.2 if line else 1.4)
+        if max(map(abs, (*target, speed, acceleration))) > LARGEST:
+            continue
         found.append(Move(line, bool(match["pose"]), target, speed, acceleration))
     return found
 

@@ -19,6 +19,7 @@ from robot.ur.loopback.script_lines import Move, begin_move, moves
 
 SCRIPT_PORTS: Final = (30001, 30002, 30003)
 _LIMIT: Final = 1 << 20
+_HEAD = re.compile(rb"\s*(?:def|sec)\s")
 _NAME = re.compile(rb"(?:def|sec)\s+(\w+)\s*\(")
 _STOP = re.compile(r"^stop([jl])\s*\(\s*(?:a\s*=\s*)?([\d.eE+-]+)?")
 _OUTPUT = re.compile(r"^set_(?:(standard|configurable|tool)_)?digital_out\s*\(\s*(\d+)\s*,\s*(True|False)\s*\)")
@@ -72,20 +73,17 @@ class ScriptSession:
         """Take whole programs and whole lines out of what came."""
         self._rest += data
         while self._rest:
-            head = self._rest.lstrip()
-            if head.startswith((b"def ", b"sec ")):
-                end = self._rest.find(b"\nend\n")
-                if end < 0:
-                    break
-                script = bytes(self._rest[: end + len(b"\nend\n")])
-                del self._rest[: len(script)]
-                self._program(script)
+            program = _HEAD.match(self._rest) is not None
+            mark = b"\nend\n" if program else b"\n"
+            end = self._rest.find(mark)
+            if end < 0:
+                break
+            whole = bytes(self._rest[: end + len(mark)])
+            del self._rest[: len(whole)]
+            if program:
+                self._program(whole)
             else:
-                line, newline, rest = bytes(self._rest).partition(b"\n")
-                if not newline:
-                    break
-                self._rest = bytearray(rest)
-                self._statement(line.decode("utf-8", "replace").strip())
+                self._statement(whole.decode("utf-8", "replace").strip())
         if len(self._rest) > _LIMIT:
             self._connection.close(f"a script of more than {_LIMIT} bytes")
 

@@ -123,6 +123,16 @@ def test_input_of_another_client_is_in_use_until_it_leaves(front: UrFront) -> No
     assert second.request(Kind.SETUP_INPUTS, b"input_int_register_7") == b"\x01INT32"
 
 
+def test_a_client_that_was_turned_away_holds_no_inputs(front: UrFront) -> None:
+    first, second = RtdePeer(front), RtdePeer(front)
+    first.agree()
+    second.agree()
+    assert first.request(Kind.SETUP_INPUTS, b"input_int_register_7") == b"\x01INT32"
+    first.send(b"\x00\x03Q")
+    step(front)
+    assert second.request(Kind.SETUP_INPUTS, b"input_int_register_7") == b"\x01INT32"
+
+
 def test_two_controllers_cannot_share_an_address(front: UrFront) -> None:
     other = UrFront(IdealPlant(UR10E_HOME_RAD), front.address)
     with pytest.raises(BadInput, match=f"port {CONTROL_PORT} of {front.address} cannot be had"):
@@ -206,6 +216,16 @@ def test_script_statements(front: UrFront, port: int) -> None:
     script.send(b'popup("hello")\n')
     script.read()
     assert said(front, "accepted, it does nothing here: popup")
+
+
+def test_many_statements_at_once(front: UrFront) -> None:
+    script = Peer(front, 30001)
+    script.send(
+        b"\n".join(b"set_standard_digital_out(%d, True)" % (i % 8) for i in range(400)) + b"\nmovej([1e9,0,0,0,0,0])\n"
+    )
+    step(front, 10)
+    assert front.controller.registers.digital_outputs == 0xFF
+    assert not front.controller.playing
 
 
 def test_program_of_moves_runs_and_ends(front: UrFront) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robot.kinematics import UR10E_HOME_RAD
 from robot.ur.loopback import CONTROL_PORT, IdealPlant, UrFront
+from robot.ur.loopback.controller import Controller
 from robot.ur.loopback.dashboard import DASHBOARD_PORT
 from robot.ur.loopback.faults import COMMANDS
 from robot.ur.loopback.robotiq import GRIPPER_PORT
+from robot.ur.loopback.rtde_program import RtdeProgram
 from robot.ur.loopback.script_server import SCRIPT_PORTS
+from robot.ur.loopback.settings import ControllerSettings, arm_model
 from robot.ur.protocol import INPUT_TYPES, OUTPUT_TYPES, RTDE_PORT, Kind, packet
 from tests.robot.ur.loopback.raw_client import Peer, RtdePeer
 
@@ -38,8 +43,6 @@ conversations = st.lists(st.one_of(packets, st.binary(max_size=20)), max_size=12
 @pytest.fixture(scope="module")
 def watched() -> Iterator[tuple[UrFront, RtdePeer]]:
     """A controller, and a good client that watches it."""
-    import os
-
     front = UrFront(IdealPlant(UR10E_HOME_RAD), f"127.0.{1 + os.getpid() % 250}.250")
     front.start()
     good = RtdePeer(front)
@@ -105,12 +108,6 @@ def test_random_lines(watched: tuple[UrFront, RtdePeer], port: int, lines: list[
     st.lists(st.integers(-(2**31), 2**31 - 1), min_size=7, max_size=7),
 )
 def test_any_command_to_the_program(command: int, numbers: list[float], integers: list[int]) -> None:
-    import numpy as np
-
-    from robot.ur.loopback.controller import Controller
-    from robot.ur.loopback.rtde_program import RtdeProgram
-    from robot.ur.loopback.settings import ControllerSettings, arm_model
-
     home = np.array(UR10E_HOME_RAD)
     arm = Controller(arm_model("ur10e"), ControllerSettings(), home)
     arm.play(RtdeProgram(b"# int register offset\n0"))
