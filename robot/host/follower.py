@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from robot.arm import CommandMode
-from robot.host.clamp import SetpointClamp
+from robot.host.clamp import Clamped, SetpointClamp
 from robot.host.motions import Motion, to_rest
 from robot.host.playback import Playback
 from robot.host.settings import HostSettings
+
+# cycles in a row without a clamp after which the arm has come back to the commands
+LATE_CYCLES: Final = 25
 
 
 class Follower:
@@ -28,6 +33,7 @@ class Follower:
         self._playback = Playback(settings.command_period_ns * 1e-9, self._dt)
         self._braking: Motion | None = None
         self._elapsed_s = 0.0
+        self._late_cycles = 0
         self.is_late = False
 
     @property
@@ -39,6 +45,7 @@ class Follower:
         """Begin to follow commands of this mode from where the arm is."""
         self._playback.start(self._clamp.joints, mode)
         self._braking, self.is_late = None, False
+        self._late_cycles = LATE_CYCLES
 
     def offer(self, point: list[float], age_s: float) -> None:
         """Take in a command, as `Playback.offer`."""
@@ -57,3 +64,18 @@ class Follower:
             self._elapsed_s = 0.0
         self._elapsed_s += self._dt
         return self._braking.at(self._elapsed_s)
+
+    def clamped(self) -> Clamped | None:
+        """What the clamp did in the last cycle; to be asked once per cycle.
+
+        It is `late` where the arm comes back to where commands that were missed have led meanwhile.
+        """
+        if self.is_late:
+            self._late_cycles = LATE_CYCLES
+        clamped = self._clamp.clamped
+        if clamped is None:
+            self._late_cycles -= 1
+        elif self._late_cycles > 0 and clamped[0] != "position":
+            self._late_cycles = LATE_CYCLES
+            return ("late", *clamped[1:])
+        return clamped

@@ -20,24 +20,14 @@ from robot.host.follower import Follower
 from robot.host.journal import Journal
 from robot.host.mailboxes import CLOSE, LIMP, RECOVER, STOP, VELOCITY, Mailboxes
 from robot.host.motions import Motion, to_park, to_rest
+from robot.host.observer import Observer
 from robot.host.settings import ExitPolicy, HostSettings
 from robot.host.status import Status
 
-# joints slower than this rest [rad/s]
-REST_RAD_S: Final = 0.01
 # how long an arm may go on moving after its setpoints rest, before that is accepted as rest [s]
 SETTLE_S: Final = 1.0
-# an arm at rest that is further from where it is held was moved by somebody else [rad]; not one damaged reading tells
-# that, but so many which differ by no more than this from cycle to cycle [rad]
-MOVED_RAD: Final = 0.1
-MOVED_CYCLES: Final = 3
-STEADY_RAD: Final = 0.01
-# no arm turns a joint further than that [rad]
-FURTHEST_RAD: Final = 4.0 * math.pi
 # periods of the control loop without a sign of life after which the arm begins to brake
 HESITATE_PERIODS: Final = 3
-# cycles in a row without a clamp after which the arm has come back to the commands
-LATE_CYCLES: Final = 25
 JOINTS: Final = 6
 
 
@@ -78,6 +68,7 @@ class Servo:
         journal: Journal,
         main_gone: Callable[[], str],
     ) -> None:
+        self._observer = Observer()
         self._driver, self._boxes, self._settings, self._clock = driver, boxes, settings, clock
         self._journal, self._main_gone = journal, main_gone
         self._dt = settings.period_s
@@ -91,8 +82,6 @@ class Servo:
         self._opening = 0.0
         self._motion: Motion | None = None
         self._elapsed_s = 0.0
-        self._measured: list[float] = [0.0] * JOINTS
-        self._brake_from = (0, self._measured)
         self._next: Mode | None = None  # after rest; None: what the exit policy says
         self._recovering = 0
         self._ending = False
@@ -101,10 +90,7 @@ class Servo:
         self._beat_ns = self._cycle_ns = clock()
         self._sequence = -1
         self._limp_at_ns: int | None = None
-        self._late_cycles = self._moved_cycles = 0
-        self._seen = self._measured
         self._commanded = False
-        self._heard = self._brake_from
         self._hesitate_ns = min(HESITATE_PERIODS * settings.command_period_ns, settings.heartbeat_ns)
 
     def run(self) -> None:
@@ -150,25 +136,26 @@ class Servo:
         self.calling = ("read_state", now_ns)
         state = self._driver.read_state()
         self.calling = ("", 0)
-        self._measured = state.joint_positions_rad.tolist()
+        joints, speeds = state.joint_positions_rad.tolist(), state.joint_velocities_rad_s.tolist()
+        self._observer.see(joints, speeds)
         if not self._started:
             self._start(state)
         if state.sequence != self._sequence:
             self._sequence = state.sequence
-            speeds = state.joint_velocities_rad_s.tolist()
-            self._boxes.states.append(state.sequence, state.stamp_ns, *self._measured, *speeds, state.gripper_opening)
+            self._boxes.states.append(state.sequence, state.stamp_ns, *joints, *speeds, state.gripper_opening)
         return state
 
     def _start(self, state: RobotState) -> None:
         """Hold the arm where it is."""
-        for joint, q in enumerate(self._measured):
-            if not abs(q) <= FURTHEST_RAD:
-                raise ArmFault("driver", f"joint {joint} of {self._driver.name} reads {q} rad: the arm cannot be there")
+        impossible = self._observer.impossible
+        if impossible is not None:
+            joint, angle = impossible
+            raise ArmFault("driver", f"joint {joint} of {self._driver.name} reads {angle} rad: the arm cannot be there")
         self._started = True
-        self._place = self._measured
+        self._place = self._observer.joints
         self._opening = min(max(state.gripper_opening, 0.0), 1.0)
         self._clamp.reset(self._place)
-        self._mode, self._armed, self._late_cycles = Mode.HOLD, False, 0
+        self._mode, self._armed = Mode.HOLD, False
 
     def _act(self, now_ns: int, state: RobotState) -> None:
         """Make and send the setpoint of this cycle."""
@@ -182,16 +169,19 @@ class Servo:
             self._elapsed_s += self._dt
             wanted = self._motion.at(self._elapsed_s)
         else:
-            if self._mode is Mode.HOLD and not self._armed:
-                self._mind_moved(now_ns, state)
+            if self._mode is Mode.HOLD and not self._armed and self._observer.was_moved_from(self._place):
+                self._start(state)
+                self._journal.tell(HostEvent(now_ns, "hold", "the arm was moved: it is held where it is now"))
             wanted = self._place
         joints = self._clamp.follow(wanted)
-        self._count_clamps(now_ns)
+        clamped = self._follower.clamped()
+        if clamped is not None:
+            self._journal.intervened(now_ns, *clamped)
         self.calling = ("send", now_ns)
         self._driver.send(JointCommand(now_ns, "position", np.array(joints), self._opening))
         self.calling = ("", 0)
         if self._motion is not None and self._elapsed_s >= self._motion.duration_s and self._clamp.rests:
-            self._arrive(now_ns, state)
+            self._arrive(now_ns)
 
     def _mind_silence(self, now_ns: int) -> None:
         """Brake when the main process is silent: at first so that it may go on, then for good."""
@@ -202,29 +192,6 @@ class Servo:
         elif silent_ns > self._hesitate_ns and self._mode is Mode.FOLLOW:
             self._journal.intervened(now_ns, "late", -1, silent_ns * 1e-9, self._hesitate_ns * 1e-9)
             self._brake(now_ns, Mode.HOLD)
-
-    def _mind_moved(self, now_ns: int, state: RobotState) -> None:
-        """An arm at rest that somebody moved, or that is in another scene, is not pulled back."""
-        if not _apart(self._measured, self._place, MOVED_RAD) or _apart(self._measured, self._seen, STEADY_RAD):
-            self._moved_cycles = 0
-        else:
-            self._moved_cycles += 1
-        self._seen = self._measured
-        if self._moved_cycles >= MOVED_CYCLES:
-            self._start(state)
-            self._journal.tell(HostEvent(now_ns, "hold", "the arm was moved: it is held where it is now"))
-
-    def _count_clamps(self, now_ns: int) -> None:
-        clamped = self._clamp.clamped
-        if self._mode is Mode.FOLLOW and self._follower.is_late:
-            self._late_cycles = LATE_CYCLES
-        if clamped is None:
-            self._late_cycles -= 1
-            return
-        kind, joint, value, limit = clamped
-        if self._late_cycles > 0 and kind != "position":  # it comes back to where commands that were late have led
-            self._late_cycles, kind = LATE_CYCLES, "late"
-        self._journal.intervened(now_ns, kind, joint, value, limit)
 
     # -- the main process -------------------------------------------------------------------------------------------
 
@@ -238,13 +205,15 @@ class Servo:
                 self._request(now_ns, number, kind)
         if beaten:
             self._beat_ns = now_ns
-            self._heard = (now_ns, self._measured)
+            self._observer.heard(now_ns)
         if not self._ending:
             gone = self._main_gone()
             if gone:
                 self._status.fail("disconnected", gone)
+                was_moving = self._armed
                 self._end(now_ns, "main_gone", gone)
-                self._brake_from = self._heard
+                if was_moving:
+                    self._observer.brakes_for_silence()
 
     def _command(self, now_ns: int, velocity: bool, sent_ns: int, joints: list[float], opening: float) -> None:
         if self._status.fault or self._ending or self._mode is Mode.FAULT:
@@ -260,7 +229,6 @@ class Servo:
                 return
             self._follower.start(mode)
             self._mode, self._motion = Mode.FOLLOW, None
-            self._late_cycles = LATE_CYCLES
         self._armed = self._commanded = True
         self._opening = min(max(opening, 0.0), 1.0)
         self._follower.offer(joints, max(0, now_ns - sent_ns) * 1e-9)
@@ -296,7 +264,7 @@ class Servo:
         self._status.fail("driver", text)
         self._journal.tell(HostEvent(now_ns, kind, text))
         self._brake(now_ns, None)
-        self._brake_from = self._heard
+        self._observer.brakes_for_silence()
 
     def _was_away(self, now_ns: int, gap_ns: int) -> None:
         """The loop stood still for so long that the arm stands at its last setpoint, if it does not drift."""
@@ -318,9 +286,9 @@ class Servo:
         clamp = self._clamp
         self._motion = to_rest(self._settings.limits, clamp.joints, clamp.velocities, clamp.accelerations)
         self._mode, self._elapsed_s = Mode.BRAKE, 0.0
-        self._brake_from = (now_ns, self._measured)
+        self._observer.brakes(now_ns)
 
-    def _arrive(self, now_ns: int, state: RobotState) -> None:
+    def _arrive(self, now_ns: int) -> None:
         """The setpoints rest."""
         assert self._motion is not None
         if self._mode is Mode.PARK:
@@ -328,11 +296,12 @@ class Servo:
             self._journal.tell(HostEvent(now_ns, "hold", "parked"))
             return
         settling_s = self._elapsed_s - self._motion.duration_s
-        if settling_s < SETTLE_S and max(map(abs, state.joint_velocities_rad_s.tolist())) > REST_RAD_S:
+        if settling_s < SETTLE_S and not self._observer.rests:
             return
         self._place, self._motion = list(self._clamp.joints), None
         if not self._armed:  # it did not only hesitate
-            self._tell_rest(now_ns)
+            event, details = self._observer.rest(now_ns)
+            self._journal.tell(event, **details)
         self._after_rest(now_ns)
 
     @property
@@ -367,16 +336,6 @@ class Servo:
 
     def _is_done(self) -> bool:
         return self._mode in (Mode.HOLD, Mode.LIMP) or (self._mode is Mode.FAULT and self._limp_at_ns is None)
-
-    def _tell_rest(self, now_ns: int) -> None:
-        since_ns, start = self._brake_from
-        measured = self._measured
-        moved = [abs(q - p) for q, p in zip(measured, start, strict=True)]
-        duration_s = (now_ns - since_ns) * 1e-9
-        furthest = max(moved, default=0.0)
-        text = f"at rest after {duration_s * 1e3:.0f} ms, {furthest:.4f} rad further"
-        event = HostEvent(now_ns, "at_rest", text, duration_s=duration_s, distance_rad=furthest)
-        self._journal.tell(event, joints_rad=measured, moved_rad=moved)
 
     # -- faults -----------------------------------------------------------------------------------------------------
 
@@ -443,8 +402,3 @@ class Servo:
         self._recovering, self._armed = 0, False
         self._journal.tell(HostEvent(now_ns, "recovered", "ready again, on the operator's word"))
         self._status.recovered(number)
-
-
-def _apart(a: list[float], b: list[float], limit_rad: float) -> bool:
-    """Whether a joint of one differs from the other's by more than the limit."""
-    return any(abs(q - p) > limit_rad for q, p in zip(a, b, strict=True))

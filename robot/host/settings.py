@@ -27,7 +27,8 @@ class HostSettings:
             clock [ns]) if it takes that.
         options: Options of the driver; JSON values.
         limits: What the host itself allows, whatever it is sent.
-        exit_policy: What becomes of the arm once it rests: `hold` its place, `park` it slowly, or let it go `limp`.
+        exit_policy: What becomes of the arm once it rests: `hold` its place, `park` it slowly, or let it go `limp`. An
+            arm that was never commanded is left where it is.
         park_joints_rad: Where it is parked [rad]; the way there is straight in joint space and is not checked.
         heartbeat_ns: The control loop may be silent for this long while it moves the arm [ns].
         rate_hz: Rate of the driver [Hz].
