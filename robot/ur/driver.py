@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -14,13 +13,15 @@ from deploy.errors import BadInput, Missing
 from robot.arm import ArmFault, JointCommand, RobotState
 from robot.kinematics.models import limits_named, model_named
 from robot.ur.clock_map import ClockReport
-from robot.ur.dashboard import Dashboard, Identity, require_remote
-from robot.ur.gripper import Gripper, NoGripper, OutputGripper, RobotiqGripper
+from robot.ur.dashboard import Dashboard, Identity
+from robot.ur.gripper import Gripper, NoGripper, OutputGripper
 from robot.ur.inbox import Inbox, Stamped
-from robot.ur.script import control_script
+from robot.ur.robotiq import RobotiqGripper
+from robot.ur.round_trip import RoundTrip, measure_round_trip
 from robot.ur.session import Session
 from robot.ur.settings import SessionSettings
-from robot.ur.status import Fault, Reading, RuntimeState, SafetyStatus, fault_of
+from robot.ur.start import start
+from robot.ur.status import Fault
 
 GripperKind = Literal["robotiq", "tool_digital_output", "digital_output", "none"]
 JOINT_NAMES: Final = (
@@ -36,27 +37,6 @@ _STOP_LEVER_M: Final = 0.5
 # Tool outputs follow the sixteen others in the bits that the controller publishes.
 _TOOL_BIT: Final = 16
 _OUTPUTS: Final = {"tool_digital_output": ("tool", 2), "digital_output": ("standard", 8)}
-_STOPPED_S: Final = 3.0
-_UNLOCKED_S: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class RoundTrip:
-    """How long a register takes to the controller and back in a state.
-
-    Attributes:
-        count: How many came back.
-        lost: How many did not within a second.
-        least_ns: The fastest [ns].
-        p50_ns: Median [ns].
-        p99_ns: 99th percentile [ns].
-    """
-
-    count: int
-    lost: int
-    least_ns: int
-    p50_ns: int
-    p99_ns: int
 
 
 class UrArm:
@@ -289,13 +269,7 @@ class UrArm:
             ArmFault: If not connected.
             Missing: If nothing came back.
         """
-        session = self._check()
-        taken = [session.round_trip_ns(1.0) for _ in range(count)]
-        came = [trip for trip in taken if trip is not None]
-        if not came:
-            raise Missing(f"{self._where}: registers do not come back in its states")
-        p50, p99 = np.percentile(came, (50, 99))
-        return RoundTrip(len(came), count - len(came), min(came), round(p50), round(p99))
+        return measure_round_trip(self._check(), count)
 
     # inside
 
@@ -336,57 +310,17 @@ class UrArm:
 
         Raises:
             Missing: If that cannot be, and what to do.
-            ArmFault: The same, after the arm has been connected before.
+            ArmFault: If the arm is not ready to move, and what to do.
+            BadInput: If it is another arm.
         """
         session = self._session
-        if session is None or not session.alive or self._silent:
+        silent_ns = self._inbox.silent_ns(self._clock())
+        if session is None or not session.alive or silent_ns > self._settings.silence_s * 1e9:
             if session is not None:
                 session.close()
             self._session = session = Session(self._host, self._settings, self._inbox, self._clock, self._output)
             session.open()
-        with closing(Dashboard(self._host, self._settings.timeout_s)) as dashboard:
-            identity = dashboard.identity()
-            self._require_model(identity)
-            require_remote(identity)
-            if unlock and self._reading.safety_status == SafetyStatus.PROTECTIVE_STOP:
-                self._release(dashboard, session)
-            self._require_ready()
-            if self._reading.runtime_state != RuntimeState.STOPPED:
-                dashboard.ask("stop")
-            if not session.wait(lambda reading: reading.runtime_state == RuntimeState.STOPPED, _STOPPED_S):
-                raise Missing(f"{self._where}: its program does not stop within {_STOPPED_S:g} s; stop it there")
-        session.start_script(
-            control_script(self._host, session.version[0], session.version[1], self._settings.registers_from)
-        )
-
-    @property
-    def _silent(self) -> bool:
-        return self._inbox.silent_ns(self._clock()) > self._settings.silence_s * 1e9
-
-    @property
-    def _reading(self) -> Reading:
-        newest = self._inbox.newest
-        if newest is None:
-            raise Missing(f"{self._where}: no state has come")
-        return newest.reading
-
-    def _release(self, dashboard: Dashboard, session: Session) -> None:
-        dashboard.ask("close safety popup")
-        answer = dashboard.ask("unlock protective stop")
-        if not session.wait(lambda reading: reading.safety_status != SafetyStatus.PROTECTIVE_STOP, _UNLOCKED_S):
-            raise ArmFault("protective_stop", f"{self._where}: the protective stop stays: {answer}")
-
-    def _require_ready(self) -> None:
-        fault = fault_of(self._reading, self._settings.min_speed_scaling)
-        if fault is not None:
-            raise ArmFault(fault.kind, f"{self._where}: {fault.sentence}")
-
-    def _require_model(self, identity: Identity) -> None:
-        theirs, ours = identity.model.lower().rstrip("e"), self._model.lower().rstrip("e")
-        if theirs != ours:
-            raise BadInput(
-                f"model {self._model}: the controller at {self._host} has a {identity.model}; set `model` to it"
-            )
+        start(session, self._inbox, self._settings, self._host, self._model, unlock=unlock)
 
     def _make_gripper(self, kind: str, output: int, open_level: bool) -> Gripper:
         if kind == "none":

@@ -10,10 +10,11 @@ from typing import Final
 
 from deploy.errors import Missing
 from robot.ur import script
+from robot.ur.commands import Commands
 from robot.ur.inbox import Inbox
 from robot.ur.link import Link
 from robot.ur.protocol import Value
-from robot.ur.script import Command, Handshake
+from robot.ur.script import Command
 from robot.ur.settings import SessionSettings
 from robot.ur.status import Fault, Reading, RuntimeState, echo_register, fault_of, output_names, program_fault
 
@@ -48,19 +49,15 @@ class Session:
         output: str | None = None,
     ) -> None:
         self._host, self._settings, self._inbox, self._clock = host, settings, inbox, clock
-        first = settings.registers_from
-        self._names = (
-            f"input_int_register_{first}",
-            *(f"input_double_register_{first + i}" for i in range(script.ARGUMENTS)),
-        )
-        self._echo_name = echo_register(first)
-        # What a client may write no other one can: only what is needed.
-        inputs = {"command": self._names, "clear": self._names[:1], "echo": (self._echo_name,)}
+        self._echo_name = echo_register(settings.registers_from)
+        self._commands = Commands(settings, lambda recipe, values: self._link.write(recipe, values))
+        # What one client may write no other one can: only what is needed.
+        inputs = {**self._commands.inputs, "echo": (self._echo_name,)}
         if output is not None:
             inputs[output] = (f"{output}_digital_output_mask", f"{output}_digital_output")
         self._link = Link(
             host,
-            outputs=output_names(first),
+            outputs=output_names(settings.registers_from),
             inputs=inputs,
             rate_hz=settings.rate_hz,
             clock=clock,
@@ -69,13 +66,10 @@ class Session:
             on_lost=self._lost,
         )
         self._lock = threading.Lock()
-        self._handshake = Handshake(self._write)
         self._fault: Fault | None = None
         self._alive = False
         self._guarding = False
-        self._motion: Command | None = None
         self._gives_way = False
-        self._moved_ns = self._wrote_ns = 0
         self._awaited: tuple[int, int] | None = None
 
     @property
@@ -133,9 +127,8 @@ class Session:
             Missing: If it does not start or does not answer.
         """
         with self._lock:
-            self._guarding, self._fault, self._motion, self._gives_way = False, None, None, False
-            self._handshake.reset()
-            self._write(Command.NONE, ())
+            self._guarding, self._fault, self._gives_way = False, None, False
+            self._commands.clear(self._clock())
         with contextlib.closing(script.upload(self._host, program, self._settings.timeout_s)) as connection:
             connection.settimeout(0.0)
 
@@ -151,8 +144,8 @@ class Session:
                     "see the Log tab of the teach pendant, and that it shows Remote Control"
                 )
         with self._lock:
-            self._handshake.call(Command.SET_WATCHDOG, self._settings.watchdog_hz, now_ns=self._clock())
-        if not self.wait(lambda _: self._handshake.ready, _SCRIPT_S):
+            self._commands.call(Command.SET_WATCHDOG, self._settings.watchdog_hz, now_ns=self._clock())
+        if not self.wait(lambda _: self._commands.handshake.ready, _SCRIPT_S):
             raise Missing(
                 f"the control script on the UR controller at {self._host} does not answer: stop the other program that "
                 "writes its registers"
@@ -165,10 +158,10 @@ class Session:
         newest = self._inbox.newest
         if self._alive and newest is not None and newest.reading.runtime_state == RuntimeState.PLAYING:
             self.stop()
-            self.wait(lambda _: self._handshake.ready, 1.0)
+            self.wait(lambda _: self._commands.handshake.ready, 1.0)
             with self._lock:
                 self._guarding = False
-                self._end()
+                self._end(self._clock())
             self.wait(lambda reading: reading.runtime_state != RuntimeState.PLAYING, 0.5)
 
     def close(self) -> None:
@@ -190,28 +183,27 @@ class Session:
 
     def servo(self, joints_rad: Sequence[float]) -> bool:
         """Stream a setpoint; False while another motion is still being stopped."""
-        settings = self._settings
-        rest = (0.0, 0.0, 1.0 / settings.rate_hz, settings.lookahead_s, settings.gain)
-        return self._stream(Command.SERVOJ, (*joints_rad, *rest))
+        with self._lock:
+            return self.ready and self._commands.servo(joints_rad, self._clock())
 
     def speed(self, velocities_rad_s: Sequence[float]) -> bool:
         """Stream joint velocities; False while another motion is still being stopped."""
-        settings = self._settings
-        return self._stream(Command.SPEEDJ, (*velocities_rad_s, settings.acceleration_rad_s2, 1.0 / settings.rate_hz))
+        with self._lock:
+            return self.ready and self._commands.speed(velocities_rad_s, self._clock())
 
     def stop(self) -> None:
         """Brake and hold, if something moves."""
         with self._lock:
-            self._halt(self._clock())
+            self._commands.halt(self._clock())
 
     def give_way(self) -> None:
         """Brake, then let the joints be moved by hand."""
         with self._lock:
             now_ns = self._clock()
-            self._halt(now_ns)
-            if self._guarding and self._fault is None and not self._gives_way:
+            self._commands.halt(now_ns)
+            if self.ready and not self._gives_way:
                 self._gives_way = True
-                self._handshake.call(Command.TEACH_MODE, now_ns=now_ns)
+                self._commands.call(Command.TEACH_MODE, now_ns=now_ns)
 
     def set_output(self, kind: str, index: int, level: bool) -> None:
         """Set a digital output: of the `tool` or a `standard` one."""
@@ -237,44 +229,17 @@ class Session:
 
     # with the lock held
 
-    def _stream(self, command: Command, arguments: Sequence[float]) -> bool:
-        with self._lock:
-            now_ns = self._clock()
-            if self._motion not in (None, command):
-                # In the script each runs in a thread of its own: the other one must have ended.
-                self._halt(now_ns)
-            if not self._guarding or self._fault is not None or not self._handshake.stream(command, arguments):
-                return False
-            self._motion, self._moved_ns = command, now_ns
-            return True
-
-    def _halt(self, now_ns: int) -> None:
-        settings = self._settings
-        if self._motion is Command.SERVOJ:
-            self._handshake.call(Command.SERVO_STOP, settings.stop_m_s2, now_ns=now_ns)
-        elif self._motion is Command.SPEEDJ:
-            self._handshake.call(Command.SPEED_STOP, settings.acceleration_rad_s2, now_ns=now_ns)
-        self._motion = None
-
-    def _end(self) -> None:
-        self._handshake.reset()
-        self._motion, self._gives_way = None, False
-        self._write(Command.END, ())
+    def _end(self, now_ns: int) -> None:
+        self._gives_way = False
+        self._commands.end(now_ns)
 
     def _latch(self, fault: Fault, now_ns: int) -> None:
         if self._fault is None:
             self._fault = fault
             if fault.resumes:
-                self._end()
+                self._end(now_ns)
             else:
-                self._halt(now_ns)
-
-    def _write(self, command: int, arguments: Sequence[float]) -> bool:
-        self._wrote_ns = self._clock()
-        if command == Command.NONE:
-            return self._link.write("clear", {self._names[0]: 0})
-        values = (int(command), *arguments, *(0.0,) * (script.ARGUMENTS - len(arguments)))
-        return self._link.write("command", dict(zip(self._names, values, strict=True)))
+                self._commands.halt(now_ns)
 
     # in the receiving thread
 
@@ -285,15 +250,16 @@ class Session:
                 reading = stamped.reading
                 if self._awaited == (reading.echo, 0):
                     self._awaited = (reading.echo, arrival_ns)
-                self._handshake.tick(reading.script_state, arrival_ns)
+                self._commands.tick(reading.script_state, arrival_ns)
                 if self._guarding:
                     self._judge(reading, arrival_ns)
-                    self._keep_up(arrival_ns)
+                if self._guarding and not (self._fault is not None and self._fault.resumes):
+                    self._commands.keep_up(arrival_ns)
 
     def _judge(self, reading: Reading, now_ns: int) -> None:
         fault = fault_of(reading, self._settings.min_speed_scaling, gives_way=self._gives_way)
         fault = fault or program_fault(reading)
-        if fault is None and self._handshake.busy_ns(now_ns) > _ANSWER_NS:
+        if fault is None and self._commands.handshake.busy_ns(now_ns) > _ANSWER_NS:
             fault = Fault("driver", "the control script does not answer. See the Log tab of the teach pendant", True)
         fault = fault or self._silence(now_ns)
         if fault is not None:
@@ -305,14 +271,6 @@ class Session:
             return None
         seen = f"no new state for {silent_ms:.0f} ms (limit {limit_ms:.0f} ms, `silence_s`)"
         return Fault("disconnected", f"{seen}. {_SEE}", resumes=True)
-
-    def _keep_up(self, now_ns: int) -> None:
-        settings = self._settings
-        if self._motion is Command.SPEEDJ and now_ns - self._moved_ns > settings.velocity_hold_s * 1e9:
-            self._halt(now_ns)
-        ended = self._fault is not None and self._fault.resumes
-        if not ended and now_ns - self._wrote_ns > 0.25e9 / settings.watchdog_hz:
-            self._handshake.touch()
 
     def _idle(self, now_ns: int) -> None:
         with self._lock:

@@ -127,7 +127,7 @@ def test_limp_gives_way_until_recover(loopback: LoopbackProcess) -> None:
         start = arm.read_state().joint_positions_rad
         stream(arm, 0.2, swing(start))
         arm.limp()
-        assert until(lambda: arm._session is not None and arm._session._handshake.ready, 3.0)
+        assert until(lambda: arm._session is not None and arm._session._commands.handshake.ready, 3.0)
         arm.read_state()
         with pytest.raises(ArmFault, match="gives way"):
             arm.send(position(start))

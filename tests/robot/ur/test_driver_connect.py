@@ -97,7 +97,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch, loopback: Loopback
 
 
 def test_no_gripper_where_one_is_configured(loopback: LoopbackProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robot.ur.gripper.ROBOTIQ_PORT", 63353)
+    monkeypatch.setattr("robot.ur.robotiq.ROBOTIQ_PORT", 63353)
     said = connect(loopback.address, gripper="robotiq")
     assert f"{loopback.address}:63353" in said
     assert "URCap" in said

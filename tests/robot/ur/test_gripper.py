@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.errors import Missing
-from robot.ur.gripper import ROBOTIQ_PORT, NoGripper, OutputGripper, RobotiqGripper
+from robot.ur.gripper import NoGripper, OutputGripper
+from robot.ur.robotiq import ROBOTIQ_PORT, RobotiqGripper
 from tests.robot.ur.loopback_process import until
 
 
