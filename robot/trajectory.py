@@ -98,6 +98,13 @@ class JointTrajectory:
         """Whether `reset` has been called."""
         return self._q is not None
 
+    @property
+    def motion(self) -> Motion:
+        """Position [rad], velocity [rad/s] and acceleration [rad/s^2] after the last step, each of shape (6,)."""
+        if self._q is None:
+            raise RuntimeError("trajectory has no start: call reset with the arm's joint angles first")
+        return np.array(self._q), np.array(self._v), np.array(self._a)
+
     def step(self, target_q: Sequence[float] | Array, target_v: Sequence[float] | Array, dt: float) -> Motion:
         """Advance by one tick towards a target.
 
@@ -134,6 +141,44 @@ class JointTrajectory:
             found = self._aim(position, [0.0] * _JOINTS, 0.0, None) and self._stays_inside()
         return self._take(dt) if found else self.step_hold(dt)
 
+    def step_velocity(self, target_v: Sequence[float] | Array, dt: float) -> Motion:
+        """Advance by one tick towards velocities, jerk-limited; each joint stops before its end.
+
+        A joint slows down as its end comes near, and no tick is taken after which braking would lead beyond it.
+
+        Args:
+            target_v: Shape (6,), how fast the joints should turn [rad/s]; clamped to the limits.
+            dt: Length of the tick [s].
+
+        Returns:
+            As `step`.
+
+        Raises:
+            deploy.errors.BadInput: If a velocity is not finite; the motion is left as it was: `step_hold` can follow.
+        """
+        wanted = [float(v) for v in target_v]
+        if len(wanted) != _JOINTS or not math.isfinite(sum(wanted)):
+            raise BadInput(f"trajectory target {wanted} rad/s: expected {_JOINTS} finite values")
+        self._load_state(ruckig.ControlInterface.Velocity)
+        assert self._q is not None
+        speeds = [
+            _towards(v, q, low, high, fastest, acceleration, jerk)
+            for v, q, (low, high, fastest, acceleration, jerk) in zip(wanted, self._q, self._ranges, strict=True)
+        ]
+        self._aim_velocity(speeds)
+        ahead_q, ahead_v, ahead_a = self._plan.at_time(dt)
+        self._input.current_position = ahead_q
+        self._input.current_velocity = ahead_v
+        self._input.current_acceleration = ahead_a
+        self._aim_velocity([0.0] * _JOINTS)
+        beyond = [
+            extrema.max > max(high, q) or extrema.min < min(low, q)
+            for extrema, q, (low, high, *_) in zip(self._plan.position_extrema, self._q, self._ranges, strict=True)
+        ]
+        self._load_state(ruckig.ControlInterface.Velocity)
+        self._aim_velocity([0.0 if stop else v for v, stop in zip(speeds, beyond, strict=True)])
+        return self._take(dt)
+
     def step_hold(self, dt: float) -> Motion:
         """Advance by one tick of braking; at rest it stays where it is.
 
@@ -144,14 +189,16 @@ class JointTrajectory:
             As `step`.
         """
         self._load_state(ruckig.ControlInterface.Velocity)
-        self._input.target_velocity = [0.0] * _JOINTS
+        self._aim_velocity([0.0] * _JOINTS)
+        return self._take(dt)
+
+    def _aim_velocity(self, speeds: list[float]) -> None:
+        """Plan to turn at these speeds [rad/s], each joint on its own."""
+        self._input.target_velocity = speeds
         self._input.minimum_duration = None
         self._input.synchronization = ruckig.Synchronization.No
         if not self._calculate():
-            raise RuntimeError(
-                f"no braking motion from {self._q} rad, {self._v} rad/s, {self._a} rad/s^2: reset the motion"
-            )
-        return self._take(dt)
+            raise RuntimeError(f"no motion from {self._q} rad, {self._v} rad/s, {self._a} rad/s^2: reset the motion")
 
     def _load_state(self, interface: Any) -> None:
         if self._q is None:
@@ -228,5 +275,19 @@ def _speed_at(at: float, low: float, high: float, fastest: float, acceleration: 
 
     Stopping from v takes v^2 / (2 a) where the acceleration limits it, and v sqrt(v / j) where the jerk does.
     """
-    way = max(0.0, min(at - low, high - at))
+    return _speed_over(min(at - low, high - at), fastest, acceleration, jerk)
+
+
+def _speed_over(way: float, fastest: float, acceleration: float, jerk: float) -> float:
+    """Fastest speed that half of a way is enough to stop from."""
+    way = max(0.0, way)
     return min(fastest * _INSIDE, math.sqrt(acceleration * way), math.pow(0.25 * jerk * way * way, 1.0 / 3.0))
+
+
+def _towards(
+    wanted: float, at: float, low: float, high: float, fastest: float, acceleration: float, jerk: float
+) -> float:
+    """A wanted speed, lowered to what can stop before the end that it leads to."""
+    way = high - at if wanted > 0.0 else at - low
+    allowed = _speed_over(way, fastest, acceleration, jerk)
+    return min(max(wanted, -allowed), allowed)

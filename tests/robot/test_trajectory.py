@@ -58,6 +58,61 @@ def test_limits_are_kept_whatever_is_asked(seed: int, targets: list[Any]) -> Non
             guarded.check(step)
 
 
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(st.tuples(speeds, st.integers(1, 40), st.sampled_from(["velocity", "hold", "position"])), max_size=8),
+)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_limits_are_kept_at_any_velocities(seed: int, targets: list[Any]) -> None:
+    """Modes mixed as they come; every step is checked, the joints' ends among it."""
+    guarded = Guarded(np.random.default_rng(seed).uniform(LIMITS.lower_rad, LIMITS.upper_rad))
+    for v, ticks, mode in targets:
+        for _ in range(ticks):
+            if mode == "velocity":
+                guarded.check(guarded.trajectory.step_velocity(v, DT))
+            elif mode == "hold":
+                guarded.check(guarded.trajectory.step_hold(DT))
+            else:
+                guarded.check(guarded.trajectory.step(guarded.q, v, DT))
+
+
+@pytest.mark.parametrize("dt", [0.002, 0.01, 0.02])
+@pytest.mark.parametrize("speed", [0.3, 1.0, 9.0, -9.0])
+def test_velocities_stop_before_the_joints_ends(speed: float, dt: float) -> None:
+    ends = np.array(LIMITS.upper_rad if speed > 0 else LIMITS.lower_rad)
+    guarded = Guarded(ends - np.sign(speed) * 1.5)
+    fastest = 0.0
+    for _ in range(round(12.0 / dt)):
+        guarded.check(guarded.trajectory.step_velocity(np.full(6, speed), dt), dt)
+        fastest = max(fastest, float(np.abs(guarded.v).min()))
+    assert fastest > min(abs(speed), 1.3) * 0.9
+    assert (np.abs(ends - guarded.q) < 0.05).all()
+    # and away from there at once
+    for _ in range(round(0.5 / dt)):
+        guarded.check(guarded.trajectory.step_velocity(np.full(6, -np.sign(speed) * 0.5), dt), dt)
+    np.testing.assert_allclose(guarded.v, -np.sign(speed) * 0.5, atol=1e-6)
+
+
+def test_velocity_is_reached_in_the_time_that_jerk_allows() -> None:
+    trajectory = JointTrajectory(LIMITS)
+    trajectory.reset(np.zeros(6))
+    rise = 2 * math.sqrt(0.8 / LIMITS.jerk_rad_s3[0])
+    for _ in range(math.ceil(rise / DT) + 1):
+        _, v, a = trajectory.step_velocity(np.array([0.8, -0.8, 0.0, 0.4, 0.1, -0.2]), DT)
+    np.testing.assert_allclose(v, [0.8, -0.8, 0.0, 0.4, 0.1, -0.2], atol=1e-9)
+    np.testing.assert_allclose(a, 0.0, atol=1e-9)
+    np.testing.assert_array_equal(trajectory.motion[1], v)
+
+
+@pytest.mark.parametrize("v", [[math.nan] * 6, [0.0] * 5])
+def test_bad_velocity_is_refused_and_leaves_the_motion(v: list[float]) -> None:
+    trajectory = JointTrajectory(LIMITS)
+    trajectory.reset(np.full(6, 0.1))
+    with pytest.raises(BadInput, match="expected 6 finite values"):
+        trajectory.step_velocity(v, DT)
+    np.testing.assert_allclose(trajectory.motion[0], 0.1)
+
+
 def follow(path: Any, seconds: float, dt: float = DT) -> tuple[Array, Array]:
     """Errors to the path and accelerations, per tick."""
     trajectory = JointTrajectory(LIMITS)
@@ -170,6 +225,8 @@ def test_must_be_reset_first() -> None:
     assert not trajectory.is_ready
     with pytest.raises(RuntimeError, match="call reset"):
         trajectory.step(np.zeros(6), np.zeros(6), DT)
+    with pytest.raises(RuntimeError, match="call reset"):
+        _ = trajectory.motion
 
 
 def test_reset_takes_over_a_velocity() -> None:
