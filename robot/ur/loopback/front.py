@@ -125,7 +125,7 @@ class UrFront:
         self._plant.command(target, self._gripper.step(opening))
         self.trace.add(t_ns, joints_rad, velocity_rad_s)
         if self._clients and not silent:
-            values = self._outputs.update(self.controller)
+            values = self._outputs.update(self.controller, tool=any(client.wants_tool for client in self._clients))
             for client in list(self._clients):
                 client.publish(values, self.controller.time_s)
         self.faults.close_mid_packet = False

@@ -92,6 +92,8 @@ class Connection:
             data = self._socket.recv(_READ)
         except BlockingIOError:
             return
+        except ConnectionResetError:
+            data = b""
         except OSError as error:
             self.close(f"receiving failed: {error}")
             return

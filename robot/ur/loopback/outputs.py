@@ -19,6 +19,17 @@ from robot.ur.loopback.plant import CYCLE_S
 from robot.ur.loopback.tool_space import from_pose
 from robot.ur.protocol import OUTPUT_TYPES, TYPE_FORMATS, Value
 
+TOOL_OUTPUTS: Final = frozenset(
+    {
+        "actual_TCP_pose",
+        "actual_TCP_speed",
+        "target_TCP_pose",
+        "target_TCP_speed",
+        "tcp_offset",
+        "elbow_position",
+        "elbow_velocity",
+    }
+)
 _ROOM_C: Final = 30.0
 _GRAVITY: Final = (0.0, 0.0, 9.82)
 _STEADY: Final[dict[str, Value]] = {
@@ -50,8 +61,8 @@ class Outputs:
         self._elbow: tuple[float, float, float] | None = None
         self._time_s = 0.0
 
-    def update(self, arm: Controller) -> dict[str, Value]:
-        """Take over the state of this cycle."""
+    def update(self, arm: Controller, *, tool: bool) -> dict[str, Value]:
+        """Take over the state of this cycle; `tool` also the tool's and the elbow's, which take longest."""
         values = self.values
         values.update(arm.registers.values)
         bits = arm.registers.digital_outputs
@@ -85,7 +96,8 @@ class Outputs:
             payload=arm.payload_kg,
             payload_cog=arm.payload_centre_m,
         )
-        self._tool(arm)
+        if tool:
+            self._tool(arm)
         return values
 
     def _tool(self, arm: Controller) -> None:
@@ -93,7 +105,7 @@ class Outputs:
         actual, target = tools.pose(arm.joints_rad), tools.pose(arm.target_rad)
         elbow = links(arm.joints_rad.tolist(), tools.model).elbow
         elapsed_s, self._time_s = arm.time_s - self._time_s, arm.time_s
-        # after a time without clients there is no pose of the cycle before: the speeds come a cycle later
+        # after a time without readers there is no pose of the cycle before: the speeds come a cycle later
         if self._poses is not None and self._elbow is not None and 0.0 < elapsed_s < 10.0 * CYCLE_S:
             values["actual_TCP_speed"] = _speed(self._poses[0], actual, elapsed_s)
             values["target_TCP_speed"] = _speed(self._poses[1], target, elapsed_s)

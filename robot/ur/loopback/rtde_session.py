@@ -10,6 +10,7 @@ from typing import Final
 from robot.ur.loopback.controller import Controller
 from robot.ur.loopback.faults import Faults
 from robot.ur.loopback.net import Connection
+from robot.ur.loopback.outputs import TOOL_OUTPUTS
 from robot.ur.loopback.plant import CYCLE_S
 from robot.ur.protocol import (
     IN_USE,
@@ -44,6 +45,9 @@ class RtdeSession:
         faults: What goes wrong on purpose.
         owners: Which client writes which input; shared by all clients.
         left: Called when the client is gone.
+
+    Attributes:
+        wants_tool: Whether its recipe has one of `TOOL_OUTPUTS`.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class RtdeSession:
         self._reader = PacketReader()
         self._agreed = False
         self._outputs: Recipe | None = None
+        self.wants_tool = False
         self._every = 1
         self._cycle = 0
         self._inputs: dict[int, Recipe] = {}
@@ -124,6 +129,7 @@ class RtdeSession:
         self._started = False
         usable = bool(names) and NOT_FOUND not in types
         self._outputs = Recipe(names, tuple(types)) if usable else None
+        self.wants_tool = usable and not TOOL_OUTPUTS.isdisjoint(names)
         self._every = max(1, round(_HIGHEST_HZ / frequency))
         self._send(Kind.SETUP_OUTPUTS, bytes((1 if usable else 0,)) + ",".join(types).encode())
 
