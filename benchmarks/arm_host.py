@@ -134,7 +134,7 @@ def main() -> int:
     options = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     result = measure(options.seconds, options.load, options.priority or None)
-    print(json.dumps(result | {"machine": machine_facts()}, indent=1))
+    print(json.dumps(result | {"machine": machine_facts()}))
     return 0
 
 

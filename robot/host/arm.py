@@ -27,6 +27,8 @@ EXIT_S = 90.0
 _POLL_S = 0.002
 # states that wait to be read: as many as the ring holds
 _WAITING = 512
+# a status row of a host that has not said anything
+_NO_STATUS: tuple[Any, ...] = (0, False, 0, 0, True, b"")
 
 
 class HostedArm:
@@ -50,7 +52,7 @@ class HostedArm:
         self._lock = threading.Lock()
         self._states: deque[RobotState] = deque(maxlen=_WAITING)
         self._newest: RobotState | None = None
-        self._status: tuple[Any, ...] = (0, False, 0, 0, True, b"")
+        self._status: tuple[Any, ...] = _NO_STATUS
         self._events: deque[HostEvent] = deque(maxlen=1024)
         self.notes: list[str] = []
 
@@ -65,13 +67,16 @@ class HostedArm:
         return self._joint_names
 
     def connect(self) -> None:
-        """Start the host, have it connect the driver, and wait for the first state.
+        """Start the host, have it connect the driver, and wait for the first state. A host that ended is replaced.
 
         Raises:
             deploy.errors.BadInput: What the driver says about its options.
             deploy.errors.Missing: What the driver says about an arm that does not answer; or if the host ends.
             ArmFault: If the arm is there and cannot be commanded.
         """
+        self.close()
+        self._states.clear()
+        self._newest, self._status = None, _NO_STATUS
         memory = shared_file()
         try:
             self._boxes = Mailboxes(memory)
@@ -150,7 +155,7 @@ class HostedArm:
     def recover(self) -> None:
         """Have the arm made ready again and wait for it; to be called on an operator's word only.
 
-        A host that has ended is not started again by this: connect anew.
+        A host that has ended is not started again by this, but by `connect`.
 
         Raises:
             ArmFault: If the cause is still there.
