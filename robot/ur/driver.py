@@ -12,7 +12,6 @@ import numpy as np
 from deploy.errors import BadInput, Missing
 from robot.arm import ArmFault, JointCommand, RobotState
 from robot.kinematics.models import limits_named, model_named
-from robot.ur.calibration import CalibrationMismatch, measure_mismatch
 from robot.ur.clock_map import ClockReport
 from robot.ur.dashboard import Dashboard, Identity
 from robot.ur.gripper import Gripper, NoGripper, OutputGripper
@@ -271,15 +270,6 @@ class UrArm:
             Missing: If nothing came back.
         """
         return measure_round_trip(self._check(), count)
-
-    def calibration_mismatch(self) -> CalibrationMismatch:
-        """Compare the controller's kinematics, which are calibrated for its arm, with the nominal ones; moves nothing.
-
-        Raises:
-            ArmFault: If not connected.
-            Missing: If the controller does not answer.
-        """
-        return measure_mismatch(self._check(), self._host, self._settings, model_named(self._model), self._clock)
 
     # inside
 

@@ -20,7 +20,7 @@ from robot.ur.link import connect
 
 SCRIPT_PORT: Final = 30003
 # Doubles that a command of ours can have.
-ARGUMENTS: Final = 12
+ARGUMENTS: Final = 11
 # What the script must know, or it is not the one that this module speaks to.
 _EXPECTED: Final = (
     "# float register offset\n",
@@ -43,7 +43,6 @@ class Command(enum.IntEnum):
     TEACH_MODE = 18
     END_TEACH_MODE = 19
     SET_WATCHDOG = 35
-    FORWARD_KINEMATICS = 44
     END = 255
 
 

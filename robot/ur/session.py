@@ -205,16 +205,6 @@ class Session:
                 self._gives_way = True
                 self._commands.call(Command.TEACH_MODE, now_ns=now_ns)
 
-    def ask(self, command: Command, *arguments: float) -> bool:
-        """Have the script do one thing and wait until it has; whether it has."""
-        with self._lock:
-            if not self.ready:
-                return False
-            now_ns = self._clock()
-            self._commands.halt(now_ns)
-            self._commands.call(command, *arguments, now_ns=now_ns)
-        return self.wait(lambda _: self._commands.handshake.ready, _SCRIPT_S) and self.ready
-
     def set_output(self, kind: str, index: int, level: bool) -> None:
         """Set a digital output: of the `tool` or a `standard` one."""
         self._link.write(

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ import pytest
 from deploy.errors import BadInput
 from launch import plugins
 from robot.arm import Arm, ArmFault, BufferedArm
-from robot.kinematics.models import model_named
 from robot.ur.driver import UrArm
 from tests.robot.ur.loopback_process import ROOT, LoopbackProcess, until
 from tests.robot.ur.moving import connected, position, rest_after_s, stream, swing, velocity
@@ -196,7 +194,6 @@ _DRIVE = """
 import sys, time
 import numpy as np
 from robot.arm import JointCommand
-from robot.kinematics.models import model_named
 from robot.ur.driver import UrArm
 arm = UrArm(sys.argv[1], gripper="none", silence_s=1.0)
 arm.connect()
@@ -245,27 +242,6 @@ def test_options_outside_their_range(option: str, value: object, words: str) -> 
 def test_output_that_there_is_not() -> None:
     with pytest.raises(BadInput, match="a tool has the digital outputs 0 to 1"):
         UrArm("127.0.0.1", gripper="tool_digital_output", gripper_output=2)
-
-
-@pytest.mark.parametrize("upper", [False, True])
-def test_kinematics_of_the_controller_are_compared_with_ours(
-    loopback: LoopbackProcess, monkeypatch: pytest.MonkeyPatch, upper: bool
-) -> None:
-    with connected(loopback, upper_registers=upper) as arm:
-        before = loopback.status()["target_rad"]
-        same = arm.calibration_mismatch()
-        assert same.postures == 8
-        assert same.worst_m < 1e-9
-        assert same.worst_rad < 1e-6
-        # An arm whose forearm is 2 mm longer than the figures say.
-        nominal = model_named("ur10e")
-        a = list(nominal.a_m)
-        a[2] -= 0.002
-        monkeypatch.setattr("robot.ur.driver.model_named", lambda _: replace(nominal, a_m=tuple(a)))
-        other = arm.calibration_mismatch()
-        assert other.worst_m == pytest.approx(0.002, abs=1e-6)
-        assert loopback.status()["target_rad"] == before
-        stream(arm, 0.1, swing(arm.read_state().joint_positions_rad))
 
 
 def test_a_clock_that_starts_again_is_followed(loopback: LoopbackProcess) -> None:
