@@ -11,9 +11,10 @@ import numpy as np
 from geometry.pose import Pose
 from geometry.types import Array
 from robot.ur.loopback.arguments import Arguments
-from robot.ur.loopback.controller import Controller, ProgramError
+from robot.ur.loopback.controller import Controller
 from robot.ur.loopback.motion import UNREACHABLE, SanityCheck
 from robot.ur.loopback.plant import CYCLE_S
+from robot.ur.loopback.program import ProgramError
 from robot.ur.loopback.tool_space import ToolSpace, from_pose, to_pose
 
 _STEADY_RAD_S = 1e-3
@@ -35,9 +36,9 @@ def joint_velocity(tools: ToolSpace, joints_rad: Array, tool_velocity: Array) ->
 
 def joint_deceleration(arm: Controller, tool_m_s2: float) -> float:
     """Deceleration of the fastest joint [rad/s^2] that stops the tool at `tool_m_s2`, as stopl does."""
-    velocity = arm.tools.jacobian(arm.target_rad) @ arm.target_rad_s
+    velocity = arm.tools.jacobian(arm.targets.rad) @ arm.targets.rad_s
     tool_m_s = float(np.linalg.norm(velocity[:3]))
-    fastest = float(np.abs(arm.target_rad_s).max())
+    fastest = float(np.abs(arm.targets.rad_s).max())
     if tool_m_s < 1e-3:
         return arm.settings.brake_rad_s2
     return min(arm.settings.servo_acceleration_rad_s2, fastest * tool_m_s2 / tool_m_s)
@@ -61,7 +62,7 @@ def answer(command: int, arm: Controller, args: Arguments) -> None:
     elif command == 27:
         args.answer(*here)
     elif command == 28:
-        args.answer(*from_pose(tools.pose(arm.target_rad)))
+        args.answer(*from_pose(tools.pose(arm.targets.rad)))
     elif command == 29:
         tools.flange_T_tool = to_pose(args.six(0).tolist())
     elif command in (30, 46):

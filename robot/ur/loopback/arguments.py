@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from geometry.types import Array
-from robot.ur.loopback.controller import ProgramError
+from robot.ur.loopback.program import ProgramError
 from robot.ur.loopback.registers import Registers
 
 # Beyond this no figure of an arm makes sense, and arithmetic on it overflows.

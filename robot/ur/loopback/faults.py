@@ -152,10 +152,10 @@ def _status(front: Front, _: float) -> str:
             "safety_mode": arm.safety.name,
             "runtime": arm.runtime.name,
             "program": arm.program.name if arm.program else None,
-            "scaling": arm.scaling,
+            "scaling": arm.targets.scaling,
             "joints_rad": arm.joints_rad.tolist(),
             "velocity_rad_s": arm.velocity_rad_s.tolist(),
-            "target_rad": arm.target_rad.tolist(),
+            "target_rad": arm.targets.rad.tolist(),
             "events": list(arm.events)[-50:],
         }
     )

@@ -75,9 +75,9 @@ class Outputs:
         values.update(
             timestamp=arm.time_s,
             control_step=arm.steps,
-            target_q=tuple(arm.target_rad.tolist()),
-            target_qd=tuple(arm.target_rad_s.tolist()),
-            target_qdd=tuple(arm.target_rad_s2.tolist()),
+            target_q=tuple(arm.targets.rad.tolist()),
+            target_qd=tuple(arm.targets.rad_s.tolist()),
+            target_qdd=tuple(arm.targets.rad_s2.tolist()),
             actual_q=tuple(arm.joints_rad.tolist()),
             actual_qd=tuple(arm.velocity_rad_s.tolist()),
             robot_mode=int(arm.mode),
@@ -87,7 +87,7 @@ class Outputs:
             safety_status_bits=arm.safety.bits,
             robot_status_bits=int(arm.mode >= RobotMode.POWER_ON) | int(arm.playing) << 1 | int(arm.freedrive) << 2,
             runtime_state=int(arm.runtime),
-            speed_scaling=arm.scaling if arm.safety in (SafetyMode.NORMAL, SafetyMode.REDUCED) else 0.0,
+            speed_scaling=arm.targets.scaling if arm.safety in (SafetyMode.NORMAL, SafetyMode.REDUCED) else 0.0,
             target_speed_fraction=arm.registers.speed_slider,
             actual_digital_output_bits=bits,
             actual_configurable_digital_output_bits=bits >> 8 & 0xFF,
@@ -102,7 +102,7 @@ class Outputs:
 
     def _tool(self, arm: Controller) -> None:
         values, tools = self.values, arm.tools
-        actual, target = tools.pose(arm.joints_rad), tools.pose(arm.target_rad)
+        actual, target = tools.pose(arm.joints_rad), tools.pose(arm.targets.rad)
         elbow = links(arm.joints_rad.tolist(), tools.model).elbow
         elapsed_s, self._time_s = arm.time_s - self._time_s, arm.time_s
         # after a time without readers there is no pose of the cycle before: the speeds come a cycle later

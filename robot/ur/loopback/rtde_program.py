@@ -23,8 +23,9 @@ import numpy as np
 from geometry.types import Array
 from robot.ur.loopback import answers
 from robot.ur.loopback.arguments import Arguments
-from robot.ur.loopback.controller import Controller, ProgramError
+from robot.ur.loopback.controller import Controller
 from robot.ur.loopback.motion import Motion, Servo, Speed
+from robot.ur.loopback.program import ProgramError
 from robot.ur.loopback.script_lines import Move, begin_move, moves
 from robot.ur.loopback.tool_space import to_pose
 
@@ -99,18 +100,18 @@ class RtdeProgram:
         return True
 
     def _thread(self, arm: Controller, dt: float) -> None:
-        if self._streams == "servo" and isinstance(arm.motion, Servo):
+        if self._streams == "servo" and isinstance(arm.targets.motion, Servo):
             self._servo_left_s -= dt
             if self._servo_left_s <= 0.0:
                 target, lookahead_s, gain, period_s = self._servo
-                arm.motion.aim(target, lookahead_s, gain)
+                arm.targets.motion.aim(target, lookahead_s, gain)
                 self._servo_left_s = period_s
         if self._async and self._moved(arm, Arguments(arm.registers, self._offset)):
             self._end_async(arm)
 
     def _moved(self, arm: Controller, args: Arguments) -> bool:
         """Whether the moves that were asked for have all come to their end; starts the next one."""
-        if not arm.motion_done:
+        if not arm.targets.done:
             return False
         if not self._queue:
             return True
@@ -139,14 +140,14 @@ class RtdeProgram:
             raise ProgramError(_OCCUPIED)
         self._streams = kind
         self._servo_left_s = 0.0
-        arm.begin(make)
+        arm.targets.begin(make)
 
     def _stop(self, arm: Controller, args: Arguments, deceleration: float, in_tool_space: bool) -> None:
         """Kill the threads that move the arm and bring it to rest, as stopj or stopl."""
         self._streams = None
         self._queue = []
         self._end_async(arm)
-        arm.end_motion(answers.joint_deceleration(arm, deceleration) if in_tool_space else deceleration)
+        arm.targets.end(answers.joint_deceleration(arm, deceleration) if in_tool_space else deceleration)
         self._waits = lambda: args.answer_int(DONE, 0)
 
     def _do(self, command: int, arm: Controller, args: Arguments) -> None:
@@ -177,7 +178,7 @@ class RtdeProgram:
     def _servoj(self, command: int, arm: Controller, args: Arguments) -> None:
         target: Array | None = args.six(0)
         if command == 24:
-            target = arm.tools.joints(to_pose(args.six(0).tolist()), arm.target_rad)
+            target = arm.tools.joints(to_pose(args.six(0).tolist()), arm.targets.rad)
             if target is None:
                 raise ProgramError("runtime error: no joint angles for the pose of servoL")
         assert target is not None
@@ -189,12 +190,12 @@ class RtdeProgram:
         wanted, tools = args.six(0), arm.tools
         acceleration = args.number({41: 7, 51: 12}.get(command, 6))
         self._stream("speedj" if command == 9 else "speedl", arm, Speed)
-        if not isinstance(arm.motion, Speed):
+        if not isinstance(arm.targets.motion, Speed):
             return
         if command == 9:
-            arm.motion.aim(lambda _: wanted, acceleration)
+            arm.targets.motion.aim(lambda _: wanted, acceleration)
         else:
-            arm.motion.aim(lambda q: answers.joint_velocity(tools, q, wanted), 10.0 * acceleration)
+            arm.targets.motion.aim(lambda q: answers.joint_velocity(tools, q, wanted), 10.0 * acceleration)
 
     def _written(self, arm: Controller) -> int:
         return arm.registers.writes.get(f"input_int_register_{self._offset}", 0)

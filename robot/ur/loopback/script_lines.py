@@ -10,8 +10,9 @@ import numpy as np
 
 from geometry.types import Array
 from robot.ur.loopback.arguments import LARGEST
-from robot.ur.loopback.controller import Controller, ProgramError
+from robot.ur.loopback.controller import Controller
 from robot.ur.loopback.motion import joint_line, tool_line
+from robot.ur.loopback.program import ProgramError
 from robot.ur.loopback.tool_space import to_pose
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -63,12 +64,12 @@ def begin_move(arm: Controller, move: Move) -> None:
     tools = arm.tools
     if move.line:
         goal = to_pose(move.target) if move.pose else tools.pose(move.target)
-        arm.begin(lambda q, _: tool_line(q, goal, tools, move.speed, move.acceleration), from_rest=True)
+        arm.targets.begin(lambda q, _: tool_line(q, goal, tools, move.speed, move.acceleration), from_rest=True)
         return
     end: Array | None = np.array(move.target)
     if move.pose:
-        end = tools.joints(to_pose(move.target), arm.target_rad)
+        end = tools.joints(to_pose(move.target), arm.targets.rad)
     if end is None:
         raise ProgramError(f"runtime error: no joint angles for the pose {list(move.target)}")
     joints = end
-    arm.begin(lambda q, _: joint_line(q, joints, move.speed, move.acceleration), from_rest=True)
+    arm.targets.begin(lambda q, _: joint_line(q, joints, move.speed, move.acceleration), from_rest=True)

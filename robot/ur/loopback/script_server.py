@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from robot.ur.loopback.controller import Controller, Program
+from robot.ur.loopback.controller import Controller
 from robot.ur.loopback.net import Connection
+from robot.ur.loopback.program import Program
 from robot.ur.loopback.rtde_program import RtdeProgram, is_rtde_program
 from robot.ur.loopback.script_lines import Move, begin_move, moves
 
@@ -44,7 +45,7 @@ class MovesProgram:
         """Begin the next move when the one before is done."""
         if self._endless:
             return True
-        if self._begun and not arm.motion_done:
+        if self._begun and not arm.targets.done:
             return True
         if not self._path:
             return False

@@ -7,14 +7,16 @@ import struct
 from collections.abc import Sequence
 
 from robot.ur.loopback import UrFront
+from robot.ur.loopback.front import CYCLE_NS
 from robot.ur.protocol import OUTPUT_TYPES, RTDE_PORT, Kind, PacketReader, Recipe, Value, packet
 
 CYCLES = 5
 
 
 def step(front: UrFront, cycles: int = CYCLES) -> None:
+    """Cycles of 2 ms of the front's own time, however long they take."""
     for _ in range(cycles):
-        front.step()
+        front.step(front._t_ns + CYCLE_NS)
 
 
 class Peer:

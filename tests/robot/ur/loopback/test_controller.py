@@ -65,7 +65,7 @@ def moving(rig: Rig) -> None:
     """Joint 1 at 1 rad/s."""
     rig.command(9, 1.0, 0, 0, 0, 0, 0, 5.0, 0.002)
     rig.run(0.5)
-    assert rig.arm.target_rad_s[0] == pytest.approx(1.0)
+    assert rig.arm.targets.rad_s[0] == pytest.approx(1.0)
 
 
 def test_handshake(playing: Rig) -> None:
@@ -75,7 +75,7 @@ def test_handshake(playing: Rig) -> None:
     assert playing.state == 1
     playing.run(1.0)
     assert playing.state == 2
-    assert playing.arm.target_rad == pytest.approx(HOME + 0.02)
+    assert playing.arm.targets.rad == pytest.approx(HOME + 0.02)
     playing.command(0)
     playing.run(0.002)
     assert playing.state == 1
@@ -107,10 +107,10 @@ def test_a_stop_is_not_slowed_by_the_slider(playing: Rig) -> None:
     moving(playing)
     playing.arm.registers.speed_slider = 0.5
     playing.run(0.5)
-    assert playing.arm.target_rad_s[0] == pytest.approx(0.5)
+    assert playing.arm.targets.rad_s[0] == pytest.approx(0.5)
     playing.arm.stop("test")
     playing.run(0.06)
-    assert playing.arm.target_rad_s[0] == 0.0
+    assert playing.arm.targets.rad_s[0] == 0.0
 
 
 def test_slider_at_zero_holds_and_goes_on(playing: Rig) -> None:
@@ -118,7 +118,7 @@ def test_slider_at_zero_holds_and_goes_on(playing: Rig) -> None:
     playing.run(0.1)
     playing.arm.registers.speed_slider = 0.0
     playing.run(0.5)
-    held = playing.arm.target_rad
+    held = playing.arm.targets.rad
     assert np.array_equal(playing.run(0.2)[-1], held)
     playing.arm.registers.speed_slider = 1.0
     playing.run(2.0)
@@ -131,8 +131,8 @@ def test_servoj_is_taken_every_cycle_and_the_last_target_is_kept(playing: Rig) -
         playing.run(0.002)
         assert playing.state == 1
     playing.run(1.0)
-    assert playing.arm.target_rad == pytest.approx(HOME + 0.0198, abs=1e-5)
-    assert isinstance(playing.arm.motion, Servo)
+    assert playing.arm.targets.rad == pytest.approx(HOME + 0.0198, abs=1e-5)
+    assert isinstance(playing.arm.targets.motion, Servo)
 
 
 def test_move_while_servoing_is_a_runtime_error(playing: Rig) -> None:
@@ -149,7 +149,7 @@ def test_arguments_that_are_no_numbers_end_the_program(playing: Rig, bad: float)
     playing.command(11, bad, *HOME[1:], 0, 0, 0.002, 0.05, 300)
     playing.run(0.01)
     assert playing.arm.program is None
-    assert np.isfinite(playing.arm.target_rad).all()
+    assert np.isfinite(playing.arm.targets.rad).all()
 
 
 def test_speed_into_a_joint_limit_is_a_protective_stop(playing: Rig) -> None:
@@ -157,7 +157,7 @@ def test_speed_into_a_joint_limit_is_a_protective_stop(playing: Rig) -> None:
     playing.run(3.0)
     assert playing.arm.safety is SafetyMode.PROTECTIVE_STOP
     assert any("out of its range" in event for event in playing.arm.events)
-    assert playing.arm.target_rad_s[2] == 0.0
+    assert playing.arm.targets.rad_s[2] == 0.0
 
 
 def test_movel_through_a_singularity_is_a_protective_stop(playing: Rig) -> None:
@@ -172,7 +172,7 @@ def test_an_arm_that_is_held_is_a_protective_stop(playing: Rig) -> None:
     playing.run(1.0)
     assert playing.arm.safety is SafetyMode.PROTECTIVE_STOP
     assert any("C153" in event for event in playing.arm.events)
-    assert playing.arm.target_rad == pytest.approx(HOME, abs=0.01), "it goes on pushing"
+    assert playing.arm.targets.rad == pytest.approx(HOME, abs=0.01), "it goes on pushing"
 
 
 def test_unlock_waits_and_play_goes_on(playing: Rig) -> None:
@@ -185,7 +185,7 @@ def test_unlock_waits_and_play_goes_on(playing: Rig) -> None:
     assert playing.arm.unlock()
     assert playing.arm.play()
     playing.run(0.5)
-    assert playing.arm.target_rad_s[0] == pytest.approx(1.0)
+    assert playing.arm.targets.rad_s[0] == pytest.approx(1.0)
 
 
 def test_emergency_stop_takes_the_power_when_the_arm_rests(playing: Rig) -> None:
@@ -225,9 +225,9 @@ def test_freedrive_gives_way(playing: Rig) -> None:
     playing.run(0.004)
     playing.command(19)
     playing.run(0.01)
-    held = playing.arm.target_rad
+    held = playing.arm.targets.rad
     playing.arm.step(held + 0.1, np.zeros(6))
-    assert np.array_equal(playing.arm.target_rad, held)
+    assert np.array_equal(playing.arm.targets.rad, held)
 
 
 def test_asynchronous_progress(playing: Rig) -> None:
@@ -256,7 +256,7 @@ def test_a_new_move_begins_at_rest(rig: Rig) -> None:
 def test_nothing_plays_without_power(rig: Rig) -> None:
     rig.arm.power(RobotMode.POWER_OFF)
     assert not rig.arm.play(MovesProgram("p", []))
-    rig.arm.begin(lambda q, _: joint_line(q, HOME + 0.1, 1.0, 1.0))
+    rig.arm.targets.begin(lambda q, _: joint_line(q, HOME + 0.1, 1.0, 1.0))
     assert np.array_equal(rig.run(0.1)[-1], HOME)
 
 
