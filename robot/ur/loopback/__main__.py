@@ -30,9 +30,6 @@ def main() -> int:
     settings = ControllerSettings(
         unlock_delay_s=options.unlock_delay, clock_offset_s=options.clock_offset, clock_drift=options.clock_drift
     )
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
         front = UrFront(
             IdealPlant(UR10E_HOME_RAD), options.address, options.model, settings=settings, gripper=options.gripper
@@ -41,6 +38,9 @@ def main() -> int:
     except EyehandError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     thread = run_front(front, stop)
     sys.stdout.write(f"UR controller at {options.address}, {options.model}\n")
     sys.stdout.flush()

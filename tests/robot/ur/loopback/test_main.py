@@ -1,21 +1,20 @@
-"""`python -m robot.ur.loopback`."""
+"""`python -m robot.ur.loopback`; that it runs is shown by every test with ur_rtde."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
 
-from tests.robot.ur.loopback_process import ROOT
+from robot.ur.loopback.__main__ import main
 
 
 @pytest.mark.parametrize(
     ("options", "says"), [(["--model", "ur99"], "ur99"), (["--address", "192.0.2.1"], "of 192.0.2.1 cannot be had")]
 )
-def test_a_users_mistake_is_one_sentence(options: list[str], says: str) -> None:
-    command = [sys.executable, "-m", "robot.ur.loopback", "--seconds", "1", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60.0, check=False)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_users_mistake_is_one_sentence(
+    options: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["loopback", *options])
+    assert main() == 2
+    assert says in capsys.readouterr().err
