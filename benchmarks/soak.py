@@ -26,7 +26,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -38,12 +38,12 @@ from launch.config import Config, load_config
 from launch.executor import Executor, as_measured
 from launch.interruption import Interruption
 from launch.ledger import REPORTED, Outcome, Rows, Rung, Stage
-from launch.live_cell import LiveArm, LiveCell
 from launch.recording import ledger_blocks
 from launch.run_folder import RunFolder
 from launch.schedulers.wall import RunClock, WallScheduler
 from launch.wiring import build_graph, resolve
 from perception.sources.recording import RecordingSource
+from robot.arm import JointCommand, RobotState
 from robot.sim import SimArm, SimSource, World
 from robot.sim.layout import GRIPPER_T_CAMERA, WORLD_T_BASE
 
@@ -80,20 +80,27 @@ def configure() -> Config:
     return resolve(load_config("sim_pick_place", [*SETTINGS, f"rig.cameras.0.base_T_camera={json.dumps(place)}"]))
 
 
-class Cell:
-    """What the live arm needs of a cell: a world that the clock moves. It is never finished, and nobody looks at it."""
+class Arm(SimArm):
+    """An arm of a world that the clock moves, in the process of the loops: their memory is what is watched."""
 
     def __init__(self, clock: RunClock) -> None:
-        self.lock = threading.Lock()
-        self._clock, self._epoch_ns = clock, clock()
-        self._world = World(SEED)
-        self.arm = SimArm(self._world)
-        self.arm.start(self._epoch_ns)
+        world = World(SEED)
+        super().__init__(world)
+        self._own, self._lock, self._clock, self._began_ns = world, threading.Lock(), clock, clock()
+        self.start(self._began_ns)
 
-    def catch_up(self) -> int:
-        now_ns = self._clock()
-        self._world.advance(now_ns - self._epoch_ns)
-        return now_ns
+    def read_state(self) -> RobotState:
+        with self._lock:
+            self._own.advance(self._clock() - self._began_ns)
+            return super().read_state()
+
+    def send(self, command: JointCommand) -> None:
+        with self._lock:
+            super().send(command)
+
+    def stop(self) -> None:
+        with self._lock:
+            super().stop()
 
 
 # -- the run ----------------------------------------------------------------------------------------------------------
@@ -171,7 +178,7 @@ def run(recording: Path, out: Path, minutes: float) -> tuple[list[Sample], dict[
     realtime = Realtime(config.realtime)
     folder.tell(executor, lambda: realtime.achieved)
     scheduler = WallScheduler(
-        executor, folder.ladder(executor, stopped), clock, [source], LiveArm(cast("LiveCell", Cell(clock))),
+        executor, folder.ladder(executor, stopped), clock, [source], Arm(clock),
         control_period_ns=round(1e9 / config.control.rate_hz),
         replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
         on_rows=health.on_rows,

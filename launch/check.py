@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from launch import plugins
+from launch.arm_host import driver_options
 from launch.config import Config
 from launch.sources import SIMULATED, check_simulated, source_options
+from launch.wall_cell import check_world
 from launch.wiring import build_graph
 
 
@@ -23,7 +23,9 @@ def check(config: Config) -> None:
         Missing: If a dependency is not there.
     """
     arm = config.rig.arm
-    if arm is not None and arm.type == SIMULATED:
+    if config.clock == "wall":
+        check_world(config)
+    elif arm is not None and arm.type == SIMULATED:
         check_simulated(config.rig)
     for index, camera in enumerate(config.rig.cameras):
         factory = plugins.load("sources", camera.source.type, f"rig.cameras.{index}.source.type")
@@ -33,6 +35,8 @@ def check(config: Config) -> None:
     plugins.load("backends", config.detector.backend, "detector.backend")
     if arm is not None:
         driver = plugins.load("arms", arm.type, "rig.arm.type")
-        given: dict[str, Any] = {"world": None} if arm.type == SIMULATED else {}
-        plugins.check_options(driver, arm.type, "rig.arm.options", {**given, **arm.options})
+        if arm.type == SIMULATED:
+            plugins.check_options(driver, arm.type, "rig.arm.options", {"world": None, **arm.options})
+        else:
+            driver_options(arm)
     build_graph(config)

@@ -35,6 +35,16 @@ def load(kind: str, name: str, key: str = "") -> Any:
     raise BadInput(f"{where}{KINDS[kind]} {name!r} is not registered; installed: {', '.join(names(kind)) or 'none'}")
 
 
+def target(kind: str, name: str, key: str = "") -> str:
+    """What a name stands for, as `module:attribute`, for a process that imports it itself.
+
+    Raises:
+        BadInput: As `load`.
+    """
+    load(kind, name, key)
+    return next(entry.value for entry in entry_points(group=f"eyehand.{kind}") if entry.name == name)
+
+
 def build(kind: str, name: str, where: str, /, **options: Any) -> Any:
     """Call what a name stands for with options from the configuration.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,11 @@ class RunFolder:
             outcome = "success" if detail["success"] else "failed"
             after = f" after {detail['simulated_s']:.1f} s simulated"
             progress(f"episode {len(self.details)}/{self.config.episodes}: {outcome}{after}")
+
+    def discard(self) -> None:
+        """The run did not begin: leave nothing behind."""
+        self.recorder.close()
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def finish(self, executor: Executor, now_ns: int, notes: Notes, *, judged: bool, interrupted: bool) -> RunResult:
         """Write what is left, close the bag, and write configuration and summary; also after a failure.

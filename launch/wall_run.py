@@ -6,13 +6,13 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from deploy.errors import EyehandError, Missing
 from deploy.realtime import Realtime
-from launch import plugins
+from launch.arm_host import hosted_arm, note_events
 from launch.config import Config
 from launch.executor import Executor, as_measured
 from launch.interruption import Interruption
 from launch.ledger import Rows
-from launch.live_cell import LiveCell
 from launch.operator_desk import OperatorDesk
 from launch.report import RunAccount
 from launch.run_folder import RunFolder
@@ -20,32 +20,41 @@ from launch.schedulers.wall import RunClock, WallScheduler
 from launch.session import Progress, RunResult
 from launch.sources import open_source
 from launch.virtual_run import episode_seed
+from launch.wall_cell import WallCell, is_simulated
 from launch.wiring import build_graph
 from perception.source import Source
-from robot.arm import Arm
+from robot.arm import ArmFault
+from robot.host import HostedArm
 
 
 def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, RunAccount]:
-    """Run in real time and leave a complete run folder, also when interrupted or when a camera stops."""
+    """Run in real time and leave a complete run folder, also when interrupted or when a camera stops.
+
+    Whatever ends it, the arm host does what the rig's exit policy says; it is another process, and outlives this one
+    for as long as the arm moves.
+    """
     clock = RunClock()
     timeout_ns = round(config.task.timeout_s * 1e9) if config.task is not None else None
     realtime = Realtime(config.realtime)
     with ExitStack() as stack:
-        cell: LiveCell | None = None
-        arm: Arm | None = None
+        cell: WallCell | None = None
         sources: list[Source] = []
-        if config.rig.arm is not None and config.rig.arm.type == "sim":
-            cell = LiveCell(config, clock)
+        if is_simulated(config.rig):
+            cell = WallCell(config, clock)
             stack.callback(cell.close)
-            config, arm, sources = cell.resolved, cell.live_arm, cell.sources
-            progress(f"renderer: {cell.renderer.name} ({cell.renderer.reason})")
+            clock, config, sources = cell.clock, cell.resolved, cell.sources
+            progress(f"renderer: {cell.renderer}")
         graph = build_graph(config)
         if cell is None:
             for camera in config.rig.cameras:
                 sources.append(open_source(camera, clock))
                 stack.callback(sources[-1].close)
-            arm = _connect(config, stack)
+        arm = hosted_arm(config, clock, run_dir, cell)
         folder = RunFolder(config, run_dir, virtual=False, epoch_offset_ns=time.time_ns() - clock())
+        if arm is not None:
+            stack.callback(arm.close)
+            if cell is None:
+                _connect(arm, folder)
         executor = Executor(graph, as_measured, folder.recorder)
         stack.enter_context(realtime)
         folder.tell(executor, lambda: realtime.achieved)
@@ -78,15 +87,21 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
         try:
             for episode in range(config.episodes):
                 if cell is not None:
-                    cell.reset(episode_seed(config.seed, episode), clock())
-                finished = cell.finished(None) if cell is not None else _never
+                    cell.reset(episode_seed(config.seed, episode))
+                    if arm is not None:
+                        _connect(arm, folder)
+                finished = cell.finished if cell is not None else _never
                 scheduler.run_episode(episode, timeout_ns, finished, lambda: interruption.requested)
                 if interruption.requested:
-                    progress("interrupted: the arm holds, closing the recording")
+                    progress("interrupted: the arm comes to rest, closing the recording")
                     break
                 folder.episode(cell.detail() if cell is not None else {"success": None}, progress)
+                if cell is not None and arm is not None:
+                    _let_go(arm, scheduler)  # the next scene has its arm at home: nothing may hold it here
         finally:
-            for note in realtime.notes:
+            if arm is not None:
+                _let_go(arm, scheduler)
+            for note in (*realtime.notes, *(cell.notes() if cell is not None else ())):
                 scheduler.notes.add(note)
             result = folder.finish(
                 executor, clock(), scheduler.notes, judged=cell is not None, interrupted=interruption.requested
@@ -94,15 +109,26 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
     return result, folder.account
 
 
-def _connect(config: Config, stack: ExitStack) -> Arm | None:
-    """Connect the arm; whatever happens afterwards, it is told to stop and let go."""
-    if config.rig.arm is None:
-        return None
-    arm: Arm = plugins.build("arms", config.rig.arm.type, "rig.arm.options", **config.rig.arm.options)
-    stack.callback(arm.close)
-    arm.connect()
-    stack.callback(arm.stop)
-    return arm
+def _connect(arm: HostedArm, folder: RunFolder) -> None:
+    """Connect the arm; a run whose arm never answered leaves no folder.
+
+    Raises:
+        Missing: If it does not answer, or cannot be commanded.
+    """
+    try:
+        arm.connect()
+    except (EyehandError, ArmFault) as error:
+        if not folder.details:
+            folder.discard()
+        if isinstance(error, ArmFault):
+            raise Missing(str(error)) from error
+        raise
+
+
+def _let_go(arm: HostedArm, scheduler: WallScheduler) -> None:
+    """Have the host do what the exit policy says, and note what it did during the run."""
+    arm.close()
+    note_events(arm, scheduler.notes)
 
 
 def _warn_without_stop(config: Config, progress: Progress) -> None:

@@ -31,14 +31,18 @@ CONTROL = "control"
 
 
 class RunClock:
-    """The run clock: monotonic nanoseconds since the run began."""
+    """The run clock: monotonic nanoseconds since the run began, or since an instant that others count from.
 
-    def __init__(self) -> None:
-        self._start = time.monotonic_ns()
+    Args:
+        epoch_ns: `time.monotonic_ns()` at its 0 [ns]; now by default.
+    """
+
+    def __init__(self, epoch_ns: int | None = None) -> None:
+        self.epoch_ns = time.monotonic_ns() if epoch_ns is None else epoch_ns
 
     def __call__(self) -> int:
         """Now [ns]."""
-        return time.monotonic_ns() - self._start
+        return time.monotonic_ns() - self.epoch_ns
 
 
 class WallScheduler:

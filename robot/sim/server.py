@@ -220,6 +220,7 @@ class WorldServer:
         clockwork = self._clockwork
         return {
             "pid": os.getpid(),
+            "epoch_ns": self._settings.epoch_ns,
             "scheduler": self._realtime.achieved["scheduler"],
             "notes": [f"simulated world: {note}" for note in self._realtime.notes],
             "slips": clockwork.slips,

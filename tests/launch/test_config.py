@@ -195,7 +195,7 @@ def write(path: Path, text: str) -> Path:
         ("rig.cameras.-1.name=x", "expected an index below 1 after rig.cameras, found '-1'"),
         ("rig.cameras.².name=x", "expected an index below 1 after rig.cameras, found '²'"),
         ("rig.name.x=1", "rig.name is a value, it has no keys below it"),
-        ("rig=nosuch", "rig 'nosuch' not found here or among the packaged ones: recording, sim_ur10e"),
+        ("rig=nosuch", "rig 'nosuch' not found here or among the packaged ones: loopback_ur10e, recording, sim_ur10e"),
         ("budget=nosuch", "budget 'nosuch' not found here or among the packaged ones: cpu_2core, orin_agx"),
         ("profile=nosuch", "profile 'nosuch' not found here or among the packaged ones: "),
     ],

@@ -15,12 +15,12 @@ from launch.config import load_config
 from launch.executor import Executor, as_measured
 from launch.ladder import Ladder
 from launch.ledger import Outcome, Rows, Stage
-from launch.live_cell import LiveCell
 from launch.schedulers.wall import RunClock, WallScheduler
 from launch.wiring import build_graph, resolve
 from perception.frame import Frame
 from perception.source import Source, SourceStalled
 from robot.arm import JointCommand
+from tests.launch.live_cell import LiveCell
 
 PERIOD_NS = 10_000_000
 

@@ -21,7 +21,6 @@ from launch.config.budget import BudgetConfig, FallbackConfig
 from launch.executor import Executor, as_measured
 from launch.ladder import Ladder
 from launch.ledger import Reason, Rows, Rung, Stage
-from launch.live_cell import LiveCell
 from launch.recording import ledger_blocks
 from launch.replay_run import replay
 from launch.run_folder import RunFolder
@@ -41,6 +40,7 @@ from tests.launch.faults.rules import check_ledger
 from tests.launch.faults.virtual_cell import StallingCamera
 from tests.launch.faults.virtual_cell import rules as virtual_rules
 from tests.launch.faults.wall_cell import rules as wall_rules
+from tests.launch.live_cell import LiveCell
 
 SIM = ("record.picture_strip=false", "profile=nominal")
 FRAME_NS = 100 * MS

@@ -17,10 +17,10 @@ pytest.importorskip("mujoco", reason="the simulator's extra is not installed: pi
 
 from launch.config.budget import FallbackConfig
 from launch.ledger import Outcome, Reason, Rung, Stage
-from launch.live_cell import LiveCell
 from robot.arm import ArmFault
 from tests.launch.faults.parts import MS, SECOND, BreakingControl, Decision, Run
 from tests.launch.faults.wall_cell import LIMIT_MS, SLACK_NS, WALL, WallCell, rules
+from tests.launch.live_cell import LiveCell
 
 KEPT = (Rung.DROP, Reason.KEPT_AGAIN)
 

@@ -11,7 +11,6 @@ from launch.config.budget import BudgetConfig, LadderConfig
 from launch.executor import Executor, as_measured
 from launch.ladder import Ladder
 from launch.ledger import Rows
-from launch.live_cell import LiveCell
 from launch.schedulers.wall import RunClock, WallScheduler
 from launch.sim_cell import SimCell
 from tests.launch.faults.parts import (
@@ -27,6 +26,7 @@ from tests.launch.faults.parts import (
     quick_graph,
 )
 from tests.launch.faults.rules import check_ledger
+from tests.launch.live_cell import LiveCell
 
 FRAME_NS = 50 * MS
 # how much later than at its limit a decision may come where other processes take the processor

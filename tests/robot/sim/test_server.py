@@ -21,7 +21,8 @@ from robot.arm import Arm, ArmFault, JointCommand
 from robot.sim import HOME_JOINTS_RAD, SceneParameters, wire
 from robot.sim.remote import RemoteArm
 from robot.sim.settings import WorldSettings, parse
-from robot.sim.world_process import WorldClient, WorldProcess
+from robot.sim.world_client import WorldClient
+from robot.sim.world_process import WorldProcess
 
 HOME = np.array(HOME_JOINTS_RAD)
 PAN = np.eye(6)[0]

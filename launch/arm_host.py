@@ -1,0 +1,71 @@
+"""The arm of a run on the wall clock: its driver in a process of its own, set up as the configuration says."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from launch import plugins
+from launch.config import Config
+from launch.config.rig import ArmConfig
+from launch.schedulers.notes import Notes
+from launch.schedulers.wall import RunClock
+from launch.sources import SIMULATED
+from launch.wall_cell import REMOTE_ARM, WallCell
+from launch.wiring import governor_limits
+from robot.host import HostedArm, HostSettings
+
+LOG = "arm_host.jsonl"
+# what of the rig a driver may take; options of the user's win
+_RIG = ("model", "rate_hz")
+
+
+def hosted_arm(config: Config, clock: RunClock, run_dir: Path, cell: WallCell | None) -> HostedArm | None:
+    """The rig's arm, not yet connected; None for cameras alone."""
+    arm = config.rig.arm
+    if arm is None:
+        return None
+    if arm.type == SIMULATED and cell is not None:
+        driver, options = REMOTE_ARM, {**arm.options, **cell.arm_options}
+    else:
+        driver, options = plugins.target("arms", arm.type, "rig.arm.type"), driver_options(arm)
+    return HostedArm(
+        HostSettings(
+            driver,
+            options,
+            limits=governor_limits(config.governor).joints,
+            exit_policy=arm.exit_policy,
+            park_joints_rad=arm.park_joints_rad,
+            heartbeat_ns=round(arm.heartbeat_ms * 1e6),
+            rate_hz=max(arm.rate_hz, config.control.rate_hz),
+            command_period_ns=round(1e9 / config.control.rate_hz),
+            epoch_ns=clock.epoch_ns,
+            log_path=run_dir / LOG,
+            priority=config.realtime.priority,
+            lock_memory=config.realtime.lock_memory,
+        )
+    )
+
+
+def driver_options(arm: ArmConfig) -> dict[str, Any]:
+    """Keyword arguments of the rig's driver, checked against what it takes.
+
+    Raises:
+        BadInput: If the driver does not take one, naming it.
+    """
+    factory = plugins.load("arms", arm.type, "rig.arm.type")
+    takes = inspect.signature(factory).parameters
+    given = {key: getattr(arm, key) for key in _RIG if key in takes}
+    options = {**given, **arm.options}
+    plugins.check_options(factory, arm.type, "rig.arm.options", options)
+    return options
+
+
+def note_events(arm: HostedArm, notes: Notes) -> None:
+    """Count what the host changed or had to do by itself; the whole of it is in the run's `arm_host.jsonl`."""
+    for note in arm.notes:
+        notes.add(note)
+    for event in arm.events():
+        if event.kind in ("position", "velocity", "acceleration", "non_finite", "heartbeat_lost", "main_gone", "fault"):
+            notes.add(f"arm host: {event.text}", f"arm host {event.kind} {event.joint}")
