@@ -22,7 +22,7 @@ AT_REST_RAD_S = 0.01
 @contextmanager
 def connected(loopback: LoopbackProcess, **options: Any) -> Iterator[UrArm]:
     """A connected driver; slow machines may leave the stream silent for a while."""
-    options = {"gripper": "none", "silence_s": 0.25, "watchdog_hz": 2.0, **options}
+    options = {"gripper": "none", "silence_s": 0.25, "watchdog_hz": 1.0, **options}
     arm = UrArm(loopback.address, **options)
     arm.connect()
     try:
