@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,6 +12,12 @@ from tests.robot.ur.loopback_process import LoopbackProcess
 
 # All of 127/8 is loopback: a net per process, an address per controller, since the ports of a controller are fixed.
 _addresses = itertools.cycle(f"127.0.{1 + os.getpid() % 250}.{n}" for n in range(2, 250))
+
+
+@pytest.fixture(scope="session")
+def next_address() -> Callable[[], str]:
+    """Addresses, for fixtures that live longer than a test."""
+    return _addresses.__next__
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,14 @@ import pytest
 from robot.kinematics import UR10E_HOME_RAD
 from robot.ur.loopback import ControllerSettings, IdealPlant, UrFront
 from tests.robot.ur.loopback_process import LoopbackProcess, until
+
+
+@pytest.fixture(scope="session")
+def loopback_process(next_address: Callable[[], str]) -> Iterator[LoopbackProcess]:
+    """A controller of this folder's own: the clients below stay connected to it."""
+    process = LoopbackProcess(next_address(), "--unlock-delay", "0.1")
+    yield process
+    process.close()
 
 
 @pytest.fixture(scope="session")
