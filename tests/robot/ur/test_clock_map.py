@@ -33,7 +33,7 @@ def run(
     return clock, mapped - true_ns - least_ns, mapped, arrivals
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     drift_ppm=st.floats(-120.0, 120.0),
     offset_ns=st.integers(0, 30 * 86_400 * SECOND),
@@ -67,7 +67,7 @@ def test_spread_is_that_of_the_delays() -> None:
     assert 1_500_000 < report.delay_p99_ns < 40_000_000
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(uptime_s=st.floats(3.0, 1e6), again_s=st.floats(0.0, 1.0), seed=st.integers(0, 2**32 - 1))
 def test_a_controller_that_was_started_again_is_followed(uptime_s: float, again_s: float, seed: int) -> None:
     clock, _, before, _ = run(600, offset_ns=int(uptime_s * SECOND), seed=seed)

@@ -47,7 +47,7 @@ def run_into(arm: UrArm, loopback: LoopbackProcess, fault: str) -> tuple[ArmFaul
         ("speed_slider 0.4", "speed_slider", "40%", ["speed_slider 1"]),
         ("drop_packets 100000", "disconnected", "no new state for", ["clear"]),
         ("delay_packets 30", "disconnected", "no new state for", ["clear"]),
-        ("silence 1.0", "disconnected", "no new state for", ["clear"]),
+        ("silence 0.6", "disconnected", "no new state for", ["clear"]),
         ("drop_connections", "disconnected", "connection is lost", []),
         ("close_mid_packet", "disconnected", "connection is lost", []),
     ],
@@ -71,10 +71,10 @@ def test_fault_is_named_the_arm_comes_to_rest_and_goes_on_only_when_told(
             arm.read_states()
         arm.stop()
         # Put right by now, but nobody has said so to the driver.
-        time.sleep(0.3)
+        time.sleep(0.15)
         for line in cure:
             loopback.inject(line)
-        time.sleep(0.4)
+        time.sleep(0.3)
         with pytest.raises(ArmFault) as still:
             arm.read_state()
         assert still.value.kind == kind
