@@ -9,29 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from geometry.pose import Pose
-from geometry.types import Array
 from robot.ur.loopback.arguments import Arguments
 from robot.ur.loopback.controller import Controller
-from robot.ur.loopback.motion import UNREACHABLE, SanityCheck
 from robot.ur.loopback.plant import CYCLE_S
 from robot.ur.loopback.program import ProgramError
-from robot.ur.loopback.tool_space import ToolSpace, from_pose, to_pose
+from robot.ur.loopback.tool_space import from_pose, to_pose
 
 _STEADY_RAD_S = 1e-3
-_SINGULAR = 1e-4
-
-
-def joint_velocity(tools: ToolSpace, joints_rad: Array, tool_velocity: Array) -> Array:
-    """Joint velocities, shape (6,) [rad/s], for a tool velocity in the base, shape (6,): m/s, then rad/s.
-
-    Raises:
-        SanityCheck: Where the arm is singular.
-    """
-    jacobian = tools.jacobian(joints_rad)
-    if abs(np.linalg.det(jacobian)) < _SINGULAR:
-        raise SanityCheck(UNREACHABLE, "the arm is singular here: its tool cannot be given any speed")
-    velocity: Array = np.linalg.solve(jacobian, tool_velocity).astype(np.float64)
-    return velocity
 
 
 def joint_deceleration(arm: Controller, tool_m_s2: float) -> float:

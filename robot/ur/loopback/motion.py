@@ -7,7 +7,8 @@ What is modelled, and from where:
   current velocity": acceleration = gain * (target - (position + lookahead * velocity)), which is what is done here. It
   trails a steady ramp by the lookahead time. This is a reading of the manual, not a measurement of an arm.
 * `Line` is movej and movel: a trapezoid of speed along the straight line in joint or tool space, without blends.
-* `Speed` is speedj and speedl: the joint velocities change towards those wanted at a bounded acceleration, and stay.
+* `speed.JointSpeed` and `speed.ToolSpeed` are speedj and speedl: the velocity changes towards the one wanted at a
+  bounded acceleration, and stays.
 * `Brake` is stopj, stopl, and every stop that the controller makes itself: all joints slow down together.
 
 The speed slider slows a motion's own time, servoj's included; a brake keeps to ours.
@@ -195,37 +196,6 @@ def tool_line(start: Array, end: Pose, tools: ToolSpace, speed_m_s: float, accel
         return joints
 
     return Line(max(metres, radians), speed_m_s, acceleration_m_s2, at)
-
-
-class Speed:
-    """speedj, speedl: joint velocities go to those wanted and stay there.
-
-    Args:
-        joints_rad: Shape (6,), where the joints are [rad].
-        velocity_rad_s: Shape (6,), how fast they move [rad/s].
-    """
-
-    done = False
-
-    def __init__(self, joints_rad: Array, velocity_rad_s: Array) -> None:
-        self._at = joints_rad
-        self._velocity = velocity_rad_s
-        self._wanted: Callable[[Array], Array] = np.zeros_like
-        self._acceleration = 1.0
-
-    def aim(self, wanted: Callable[[Array], Array], acceleration_rad_s2: float) -> None:
-        """Set the joint velocities wanted at given joint positions, and the acceleration of the leading joint."""
-        self._wanted = wanted
-        self._acceleration = max(acceleration_rad_s2, 1e-3)
-
-    def step(self, dt: float) -> Array:
-        """One cycle."""
-        change = self._wanted(self._at) - self._velocity
-        most = float(np.abs(change).max())
-        if most > 0.0:
-            self._velocity = self._velocity + change * min(1.0, self._acceleration * dt / most)
-        self._at = self._at + self._velocity * dt
-        return self._at
 
 
 class Brake:

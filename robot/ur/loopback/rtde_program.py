@@ -24,9 +24,10 @@ from geometry.types import Array
 from robot.ur.loopback import answers
 from robot.ur.loopback.arguments import Arguments
 from robot.ur.loopback.controller import Controller
-from robot.ur.loopback.motion import Motion, Servo, Speed
+from robot.ur.loopback.motion import Motion, Servo
 from robot.ur.loopback.program import ProgramError
 from robot.ur.loopback.script_lines import Move, begin_move, moves
+from robot.ur.loopback.speed import JointSpeed, ToolSpeed
 from robot.ur.loopback.tool_space import to_pose
 
 READY: Final = 1
@@ -161,6 +162,8 @@ class RtdeProgram:
             self._servoj(command, arm, args)
         elif command in (9, 10, 41, 51):
             self._speed(command, arm, args)
+            if command == 51:  # until contact, and there is none: only the end of the program ends it
+                self._waits = lambda: None
         elif command in (15, 16, 33, 34, 42):
             in_tool_space = command in (16, 33, 42) or self._streams == "speedl"
             self._stop(arm, args, 1.2 if command == 42 else args.number(0), in_tool_space)
@@ -189,13 +192,12 @@ class RtdeProgram:
     def _speed(self, command: int, arm: Controller, args: Arguments) -> None:
         wanted, tools = args.six(0), arm.tools
         acceleration = args.number({41: 7, 51: 12}.get(command, 6))
-        self._stream("speedj" if command == 9 else "speedl", arm, Speed)
-        if not isinstance(arm.targets.motion, Speed):
-            return
         if command == 9:
-            arm.targets.motion.aim(lambda _: wanted, acceleration)
+            self._stream("speedj", arm, JointSpeed)
         else:
-            arm.targets.motion.aim(lambda q: answers.joint_velocity(tools, q, wanted), 10.0 * acceleration)
+            self._stream("speedl", arm, lambda q, v: ToolSpeed(q, v, tools))
+        if isinstance(arm.targets.motion, (JointSpeed, ToolSpeed)):
+            arm.targets.motion.aim(wanted, acceleration)
 
     def _written(self, arm: Controller) -> int:
         return arm.registers.writes.get(f"input_int_register_{self._offset}", 0)

@@ -1,56 +1,61 @@
 """Ports 30001 to 30003: URScript is uploaded here. What those ports stream to clients is not played.
 
 A script is a program (`def name():` to a line `end`) or single statements, one per line. ur_rtde's program is run by
-`RtdeProgram`. Any other program whose body holds moves with constant arguments makes those moves and ends; one with
-nothing that is understood plays under its name until it is stopped. Of single statements, moves, stopj, stopl and the
-setting of digital outputs are done; the others are accepted and named in the log. As on a real controller, a program or
+`RtdeProgram`. Of any other program the statements with constant arguments that move the arm, write output registers or
+set digital outputs are done one after the other, without branches and loops, and it ends; one with nothing that is
+understood plays under its name until it is stopped. The same statements, stopj and stopl are done when they come alone;
+others are accepted and named in the log. As on a real controller, a program or
 a statement that moves the arm ends the program before it, and nothing is taken while the robot is in local control.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from robot.ur.loopback.controller import Controller
 from robot.ur.loopback.net import Connection
 from robot.ur.loopback.program import Program
 from robot.ur.loopback.rtde_program import RtdeProgram, is_rtde_program
-from robot.ur.loopback.script_lines import Move, begin_move, moves
+from robot.ur.loopback.script_lines import Move, Write, begin_move, statements, write
 
 SCRIPT_PORTS: Final = (30001, 30002, 30003)
 _LIMIT: Final = 1 << 20
 _HEAD = re.compile(rb"\s*(?:def|sec)\s")
 _NAME = re.compile(rb"(?:def|sec)\s+(\w+)\s*\(")
 _STOP = re.compile(r"^stop([jl])\s*\(\s*(?:a\s*=\s*)?([\d.eE+-]+)?")
-_OUTPUT = re.compile(r"^set_(?:(standard|configurable|tool)_)?digital_out\s*\(\s*(\d+)\s*,\s*(True|False)\s*\)")
-_FIRST_BIT: Final = {None: 0, "standard": 0, "configurable": 8, "tool": 16}
 
 
-class MovesProgram:
-    """A program of moves, one after the other; without any it plays until it is stopped.
+class StatementsProgram:
+    """A program of statements, one after the other; without any it plays until it is stopped.
 
     Args:
         name: Of the program.
-        path: Its moves.
+        body: Its statements.
     """
 
-    def __init__(self, name: str, path: list[Move]) -> None:
+    def __init__(self, name: str, body: Sequence[Move | Write]) -> None:
         self.name = name
-        self._endless = not path
-        self._path = list(path)
-        self._begun = False
+        self._endless = not body
+        self._left = deque(body)
+        self._moves = False
 
     def step(self, arm: Controller, dt: float) -> bool:  # noqa: ARG002  # a program's signature
-        """Begin the next move when the one before is done."""
+        """Do the next statements, until one takes time."""
         if self._endless:
             return True
-        if self._begun and not arm.targets.done:
-            return True
-        if not self._path:
-            return False
-        begin_move(arm, self._path.pop(0))
-        self._begun = True
+        while not (self._moves and not arm.targets.done):
+            self._moves = False
+            if not self._left:
+                return False
+            statement = self._left.popleft()
+            if isinstance(statement, Move):
+                begin_move(arm, statement)
+                self._moves = True
+            else:
+                write(arm, statement)
         return True
 
 
@@ -98,7 +103,7 @@ class ScriptSession:
         if is_rtde_program(script):
             program = RtdeProgram(script)
         else:
-            program = MovesProgram(name, moves(script.decode("utf-8", "replace")))
+            program = StatementsProgram(name, statements(script.decode("utf-8", "replace")))
         self._arm.play(program)
 
     def _statement(self, line: str) -> None:
@@ -108,12 +113,14 @@ class ScriptSession:
         if not arm.remote:
             arm.say(f"statement not taken, the robot is in local control: {line[:100]}")
             return
-        output, stop, path = _OUTPUT.match(line), _STOP.match(line), moves(line)
-        if output is not None and int(output[2]) < 8:
-            arm.registers.set_digital_output(_FIRST_BIT[output[1]] + int(output[2]), output[3] == "True")
-        elif stop is not None:
+        stop, found = _STOP.match(line), statements(line)
+        if stop is not None:
             arm.stop(f"statement {line[:100]}")
-        elif path:
-            arm.play(MovesProgram(line[:40], path))
+        elif any(isinstance(statement, Move) for statement in found):
+            arm.play(StatementsProgram(line[:40], found))
+        elif found:
+            for statement in found:
+                if isinstance(statement, Write):
+                    write(arm, statement)
         else:
             arm.say(f"statement accepted, it does nothing here: {line[:100]}")

@@ -11,6 +11,8 @@ from geometry.pose import Pose
 from geometry.types import Array
 from robot.kinematics import DhModel, JointLimits, chain, forward, nearest
 
+_SINGULAR = 1e-4
+
 
 def to_pose(six: Sequence[float]) -> Pose:
     """Pose of URScript's p[x, y, z, rx, ry, rz]: metres and a rotation vector."""
@@ -45,6 +47,14 @@ class ToolSpace:
             return np.array(nearest(base_T_tool @ self.flange_T_tool.inverse(), near, self.limits, self.model))
         except BadInput:
             return None
+
+    def joint_change(self, joints_rad: Array, tool_change: Array) -> Array | None:
+        """Shape (6,): change of the joints [rad] that moves the tool a little, shape (6,) [m, rad]; None if singular."""
+        jacobian = self.jacobian(joints_rad)
+        if abs(np.linalg.det(jacobian)) < _SINGULAR:
+            return None
+        change: Array = np.linalg.solve(jacobian, tool_change).astype(np.float64)
+        return change
 
     def jacobian(self, joints_rad: Array) -> Array:
         """Shape (6, 6): tool velocity in the base (m/s, then rad/s) per joint velocity [rad/s]."""

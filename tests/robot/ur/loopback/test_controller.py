@@ -13,7 +13,7 @@ from robot.ur.loopback.motion import Servo, joint_line
 from robot.ur.loopback.plant import CYCLE_S, IdealPlant
 from robot.ur.loopback.rtde_program import RtdeProgram
 from robot.ur.loopback.script_lines import Move, moves
-from robot.ur.loopback.script_server import MovesProgram
+from robot.ur.loopback.script_server import StatementsProgram
 from robot.ur.loopback.settings import ControllerSettings, arm_model
 
 HOME: Array = np.array(UR10E_HOME_RAD)
@@ -243,9 +243,9 @@ def test_asynchronous_progress(playing: Rig) -> None:
 
 
 def test_a_new_move_begins_at_rest(rig: Rig) -> None:
-    rig.arm.play(MovesProgram("first", [Move(False, False, tuple(HOME + 1.0), 1.0, 5.0)]))
+    rig.arm.play(StatementsProgram("first", [Move(False, False, tuple(HOME + 1.0), 1.0, 5.0)]))
     rig.run(0.5)
-    rig.arm.play(MovesProgram("second", [Move(False, False, tuple(HOME), 1.0, 5.0)]))
+    rig.arm.play(StatementsProgram("second", [Move(False, False, tuple(HOME), 1.0, 5.0)]))
     path = rig.run(3.0)
     speeds = np.diff(path[:, 0]) / CYCLE_S
     assert np.abs(np.diff(speeds)).max() <= 10.0 * CYCLE_S * 1.01
@@ -255,7 +255,7 @@ def test_a_new_move_begins_at_rest(rig: Rig) -> None:
 
 def test_nothing_plays_without_power(rig: Rig) -> None:
     rig.arm.power(RobotMode.POWER_OFF)
-    assert not rig.arm.play(MovesProgram("p", []))
+    assert not rig.arm.play(StatementsProgram("p", []))
     rig.arm.targets.begin(lambda q, _: joint_line(q, HOME + 0.1, 1.0, 1.0))
     assert np.array_equal(rig.run(0.1)[-1], HOME)
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from geometry.pose import Pose
 from geometry.types import Array
 from robot.kinematics import UR10E_HOME_RAD, UR10E_LIMITS
-from robot.ur.loopback.motion import Brake, Motion, SanityCheck, Servo, Speed, check, joint_line, tool_line
+from robot.ur.loopback.motion import Brake, Motion, SanityCheck, Servo, check, joint_line, tool_line
 from robot.ur.loopback.settings import arm_model
+from robot.ur.loopback.speed import JointSpeed, ToolSpeed
 from robot.ur.loopback.tool_space import ToolSpace, from_pose, to_pose
 
 DT = 0.002
@@ -120,14 +121,25 @@ def test_brake_stops_in_the_distance_of_its_deceleration(velocity: list[float], 
 
 
 def test_speed_is_reached_at_the_acceleration_and_kept() -> None:
-    speed = Speed(HOME, REST)
+    speed = JointSpeed(HOME, REST)
     wanted = np.array([0.4, -0.2, 0, 0, 0, 0])
-    speed.aim(lambda _: wanted, 2.0)
+    speed.aim(wanted, 2.0)
     path = run(speed, 300)
     rates = np.diff(path, axis=0) / DT
     assert rates[-1] == pytest.approx(wanted)
     assert np.abs(np.diff(rates[:, 0])).max() <= 2.0 * DT * 1.001
     assert np.argmax(rates[:, 0] > 0.3999) == pytest.approx(0.2 / DT, abs=3)
+
+
+def test_tool_speed_is_reached_at_its_acceleration_and_goes_straight() -> None:
+    tools = ToolSpace(arm_model("ur10e").dh, UR10E_LIMITS)
+    speed = ToolSpeed(HOME, REST, tools)
+    speed.aim(np.array([0.0, 0.1, 0.05, 0, 0, 0.2]), 0.5)
+    path = [tools.pose(q).translation for q in run(speed, 400)]
+    rates = np.diff(path, axis=0) / DT
+    assert rates[-1] == pytest.approx([0.0, 0.1, 0.05], abs=2e-3)
+    assert np.linalg.norm(np.diff(rates, axis=0), axis=1).max() <= 0.5 * DT * 1.05
+    assert np.argmax(rates[:, 1] > 0.099) == pytest.approx(0.2 / 0.5 / DT, abs=5)
 
 
 @pytest.mark.parametrize(

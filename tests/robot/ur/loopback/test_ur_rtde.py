@@ -134,6 +134,20 @@ def test_script_answers(control: Any, receiver: Any) -> None:
     assert control.endTeachMode()
 
 
+def test_path_of_moves(control: Any, receiver: Any) -> None:
+    start = np.array(receiver.getActualQ())
+    path = [[*(start + STEP_RAD), 2.0, 4.0, 0.02], [*(start + 2 * STEP_RAD), 2.0, 4.0, 0.0]]
+    assert control.moveJ(path)
+    assert until(lambda: bool(np.abs(np.array(receiver.getActualQ()) - start - 2 * STEP_RAD).max() < 1e-3))
+    assert until(control.isProgramRunning)
+    assert control.moveJ(start.tolist(), 2.0, 4.0)
+
+
+def test_custom_script(control: Any) -> None:
+    assert control.sendCustomScriptFunction("greet", 'textmsg("hello")\n')
+    assert until(control.isProgramRunning)
+
+
 def test_watchdog_stops_the_program(control: Any) -> None:
     assert control.setWatchdog(10.0)
     assert until(lambda: not control.isProgramRunning(), 2.0)
