@@ -3,8 +3,8 @@
 Unmodified clients (ur_rtde, UR's own RTDE library, a Robotiq client) cannot tell it from a controller by what they are
 sent, as far as it is modelled. What is and what is not modelled stands in the modules: `motion` (trajectories),
 `controller` (modes and stops), `rtde_program` and `answers` (ur_rtde's script), `script_server` (other scripts),
-`outputs` (published values), `robotiq` (gripper). Not played: the streams of ports 30001 to 30003, RTDE versions 1 and
-3, forces, contacts and dynamics.
+`outputs` (published values), `robotiq` (gripper), `primary` (kinematics). Not played: what else ports 30001 to 30003
+stream, RTDE versions 1 and 3, forces, contacts and dynamics.
 
 Try it with `python -m robot.ur.loopback`.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,6 +14,7 @@ from robot.ur.loopback.faults import CONTROL_PORT, ControlSession, Faults, parse
 from robot.ur.loopback.net import Connection, Network
 from robot.ur.loopback.outputs import Outputs
 from robot.ur.loopback.plant import CYCLE_S, Plant
+from robot.ur.loopback.primary import PRIMARY_PORT, kinematics_message
 from robot.ur.loopback.robotiq import GRIPPER_PORT, Gripper, GripperSession
 from robot.ur.loopback.rtde_session import RtdeSession
 from robot.ur.loopback.script_server import SCRIPT_PORTS, ScriptSession
@@ -86,11 +88,16 @@ class UrFront:
             self._network.listen(RTDE_PORT, self._rtde_session)
             self._network.listen(DASHBOARD_PORT, lambda connection: DashboardSession(connection, arm))
             for port in SCRIPT_PORTS:
-                self._network.listen(port, lambda connection: ScriptSession(connection, arm))
+                first_words = kinematics_message(arm.model.dh) if port == PRIMARY_PORT else b""
+                self._network.listen(port, partial(self._script_session, first_words))
             self._network.listen(GRIPPER_PORT, lambda connection: GripperSession(connection, self._gripper))
         except BaseException:
             self._network.close()
             raise
+
+    def _script_session(self, first_words: bytes, connection: Connection) -> ScriptSession:
+        connection.send(first_words)
+        return ScriptSession(connection, self.controller)
 
     def _rtde_session(self, connection: Connection) -> RtdeSession:
         session = RtdeSession(connection, self.controller, self.faults, self._input_owners, self._clients.remove)
