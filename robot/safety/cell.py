@@ -27,7 +27,7 @@ _Rules = npt.NDArray[np.int_]
 # deeper by this much than before is rounding [m]
 _ROUNDING_M: Final = 1e-9
 # so many rows of a path are measured first; the rest only where these leave room for doubt
-_ROWS: Final = 9
+_ROWS: Final = 6
 # more distances than this at once are first measured where the arm is, which mostly settles them
 _MANY: Final = 120
 _AXES: Final[tuple[InterventionKind, ...]] = ("workspace_x", "workspace_y", "workspace_z")
@@ -96,10 +96,16 @@ class Cell:
         links = [c.link for c in body.capsules]
         tool = len(links)
         moving = [k for k, link in enumerate(links) if link >= 2]
-        # what stands on the base moves no joint but the first: it is where it is
+        # base and shoulder stand where they are; the walls are for what moves
         self._lower = np.array([workspace.lower_m, workspace.arm_lower_m])
         self._upper = np.array([workspace.upper_m, workspace.arm_upper_m])
-        walls = [(k, side, axis) for k in (tool, *moving) for side in (0, 1) for axis in range(3)]
+        walls = [
+            (k, side, axis)
+            for k in (tool, *moving)
+            for side in (0, 1)
+            for axis in range(3)
+            if self._is_in_reach(k, side, axis)
+        ]
         near = [(k, b) for b in range(len(boxes)) for k in (j for j, link in enumerate(links) if link >= 1)]
         pairs = [
             (i, j)
@@ -107,7 +113,16 @@ class Cell:
             for j in range(i + 1, len(links))
             if self_collision and links[i] < 4 and links[j] - links[i] >= 2 and (links[i], links[j]) not in _APART
         ]
-        self._walls, self._near = np.array(walls), np.array(near, dtype=int).reshape(-1, 2)
+        self._wall_sign = np.array([-1.0 if side else 1.0 for _, side, _ in walls])
+        self._wall_gap = np.array(
+            [
+                (0.0 if k == tool else body.radii_m[k])
+                + (-self._upper if side else self._lower)[0 if k == tool else 1, axis]
+                for k, side, axis in walls
+            ]
+        )
+        self._walls = np.array(walls, dtype=int).reshape(-1, 3)
+        self._near = np.array(near, dtype=int).reshape(-1, 2)
         self._pairs = np.array(pairs, dtype=int).reshape(-1, 2)
         self._starts = (0, len(walls), len(walls) + len(near), len(walls) + len(near) + len(pairs))
         self._box_min = np.array([b.min_m for b in boxes]).reshape(-1, 3)
@@ -117,10 +132,21 @@ class Cell:
         self._margin_m = margin_m
         levers = body.levers_m
         between = [np.where(np.arange(6) >= links[i], levers[j], 0.0) for i, j in pairs]
-        self._levers = np.array([*(levers[k] for k, _, _ in walls), *(levers[k] for k, _ in near), *between])
+        rows = [*(levers[k] for k, _, _ in walls), *(levers[k] for k, _ in near), *between]
+        self._levers = np.array(rows).reshape(-1, 6)
         self._known = np.full(len(self._levers), -np.inf)
         self._known_at = np.zeros((len(self._levers), 6))
         self.tool_levers_m: tuple[float, ...] = tuple(levers[tool].tolist())
+
+    def _is_in_reach(self, capsule: int, side: int, axis: int) -> bool:
+        """Whether a wall is near enough to be met at all: a part stays within its levers of the first two axes."""
+        kind = 0 if capsule == len(self._body.capsules) else 1
+        radius = self._body.radii_m[capsule] if kind else 0.0
+        reach = radius + self._body.levers_m[capsule, min(axis // 2, 1)]
+        height = self._body.shoulder_m if axis == 2 else 0.0
+        if side:
+            return bool(height + reach > self._upper[kind, axis])
+        return bool(height - reach < self._lower[kind, axis])
 
     def learn(self, joints_rad: Sequence[float]) -> None:
         """Measure everything at one place of the joints [rad]."""
@@ -171,11 +197,11 @@ class Cell:
 
     def tool_path(self, path_rad: Array) -> Array:
         """Shape (N, 3): the tool point along a path of joint angles of shape (N, 6), in base [m]."""
-        return self._body.place(path_rad)[1]
+        return self._body.tool(path_rad)
 
     def _doubtful(self, lowest: Array, highest: Array) -> npt.NDArray[np.bool_]:
         turned = np.maximum(highest - self._known_at, self._known_at - lowest)
-        doubtful: npt.NDArray[np.bool_] = (self._levers * turned).sum(axis=1) > self._known
+        doubtful: npt.NDArray[np.bool_] = np.einsum("ij,ij->i", self._levers, turned) > self._known
         return doubtful
 
     def _remember(self, rules: _Rules, clear: Array, joints_rad: Sequence[float]) -> None:
@@ -184,33 +210,27 @@ class Cell:
 
     def _measure(self, joints_rad: Array, rules: _Rules) -> Array:
         """Clearances, shape (N, len(rules)) [m]."""
-        ends, tool = self._body.place(joints_rad)
+        ends = self._body.place(joints_rad)
         out = np.empty((len(joints_rad), len(rules)))
         _, boxes_from, pairs_from, _ = self._starts
         a, b = np.searchsorted(rules, (boxes_from, pairs_from))
         if a > 0:
-            which, side, axis = self._walls[rules[:a]].T
-            out[:, :a] = self._walls_clear(ends, tool, which, side, axis)
+            picked = rules[:a]
+            which, _, axis = self._walls[picked].T
+            signed = ends[:, which, :, axis] * self._wall_sign[picked, None, None]
+            out[:, :a] = (np.minimum(signed[..., 0], signed[..., 1]) - self._wall_gap[picked, None]).T
         if b > a:
             picked = rules[a:b] - boxes_from
             which, box = self._near[picked].T
-            out[:, a:b] = segments_to_boxes(ends[:, which], self._box_min[box], self._box_max[box])
+            out[:, a:b] = segments_to_boxes(
+                ends[:, which], self._box_min[box], self._box_max[box], self._near_gap[picked] + 0.05
+            )
             out[:, a:b] -= self._near_gap[picked]
         if b < len(rules):
             picked = rules[b:] - pairs_from
             one, two = self._pairs[picked].T
             out[:, b:] = segments_to_segments(ends[:, one], ends[:, two]) - self._pair_gap[picked]
         return out
-
-    def _walls_clear(self, ends: Array, tool: Array, which: _Rules, side: _Rules, axis: _Rules) -> Array:
-        is_tool = which == ends.shape[1]
-        body = np.where(is_tool, 0, which)
-        radius = np.where(is_tool, 0.0, self._body.radii_m[body])
-        kind = np.where(is_tool, 0, 1)
-        low = np.where(is_tool, tool[:, axis], ends[:, body, :, axis].min(axis=-1).T)
-        high = np.where(is_tool, tool[:, axis], ends[:, body, :, axis].max(axis=-1).T)
-        clear: Array = np.where(side == 0, low - self._lower[kind, axis], self._upper[kind, axis] - high) - radius
-        return clear
 
     def _describe(self, rule: int, clear: float) -> Intervention:
         _, boxes_from, pairs_from, _ = self._starts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -22,10 +23,25 @@ _ROUNDS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Where a joint may be [rad]; one that is outside may come back."""
+    """Where a joint may be [rad]; one that is outside may come back.
+
+    Attributes:
+        low: Lower end [rad].
+        high: Upper end [rad].
+        longest_stop: No stop of the joint is longer [rad].
+    """
 
     low: float
     high: float
+    longest_stop: float = math.inf
+
+    def is_far(self, at: float) -> bool:
+        """Whether no stop reaches an end from here."""
+        return self.low + self.longest_stop <= at <= self.high - self.longest_stop
+
+    def holds(self, at: float, way: float) -> bool:
+        """Whether both ends are further than a way."""
+        return self.low + way <= at <= self.high - way
 
 
 @dataclass(slots=True)
@@ -92,9 +108,8 @@ def clip(motion: Motion, asked: float, follows: bool, strength: Strength, ends: 
     if not least - ROUNDING <= desired <= most + ROUNDING:
         taken = min(max(desired, least), most)
     moved = step + taken
-    way = furthest(moved, taken, strength)
     limited = False
-    if at + moved + way > ends.high or at + moved - way < ends.low:
+    if not ends.is_far(at + moved) and not ends.holds(at + moved, furthest(moved, taken, strength)):
 
         def beyond(candidate: float) -> float:
             place = at + step + candidate

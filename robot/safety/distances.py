@@ -9,7 +9,7 @@ from geometry.types import Array
 _ALONG = np.linspace(0.0, 1.0, 9)
 
 
-def segments_to_boxes(ends_m: Array, lower_m: Array, upper_m: Array) -> Array:
+def segments_to_boxes(ends_m: Array, lower_m: Array, upper_m: Array, enough_m: float | Array = np.inf) -> Array:
     """Distance of each segment to its box [m]; below 0 how deep the segment is inside.
 
     The squared distance to a box is convex along a segment, and its slope is made of straight pieces between the places
@@ -20,10 +20,24 @@ def segments_to_boxes(ends_m: Array, lower_m: Array, upper_m: Array) -> Array:
         ends_m: Shape (..., 2, 3), the ends of the segments [m].
         lower_m: Shape (..., 3), the lowest corner of the boxes [m]; broadcasts.
         upper_m: Shape (..., 3), the highest corner [m].
+        enough_m: Where the segment's own box is further away than this, that distance is the answer: a lower bound.
 
     Returns:
         The broadcast shape without its last axis.
     """
+    apart = np.maximum(lower_m - ends_m.max(axis=-2), ends_m.min(axis=-2) - upper_m)
+    bound: Array = np.sqrt((np.maximum(apart, 0.0) ** 2).sum(axis=-1))
+    near = bound < enough_m
+    if near.all():
+        return _segments_to_boxes(ends_m, lower_m, upper_m)
+    if near.any():
+        shape = apart.shape
+        low, high = np.broadcast_to(lower_m, shape)[near], np.broadcast_to(upper_m, shape)[near]
+        bound[near] = _segments_to_boxes(ends_m[near], low, high)
+    return bound
+
+
+def _segments_to_boxes(ends_m: Array, lower_m: Array, upper_m: Array) -> Array:
     start = ends_m[..., 0, :]
     along = ends_m[..., 1, :] - start
     safe = np.where(along == 0.0, 1e-300, along)

@@ -10,7 +10,7 @@ from robot.safety.body import Body, arm_capsules, tool_capsule
 from robot.safety.cell import Cell
 from robot.safety.clipping import Motion, Range, braked
 from robot.safety.limits import GovernorLimits
-from robot.safety.stopping import Strength, furthest, quickest_stop, stopping_path
+from robot.safety.stopping import Stop, Strength, furthest, quickest_stop, stopping_path
 from robot.safety.tool_speed import ToolSpeed
 from robot.verdict import Intervention
 
@@ -39,7 +39,11 @@ class MotionGuard:
             Strength(v * period_s, a * period_s**2, j * period_s**3)
             for v, a, j in zip(joints.velocity_rad_s, joints.acceleration_rad_s2, joints.jerk_rad_s3, strict=True)
         ]
-        self.ends = [Range(low, high) for low, high in zip(joints.lower_rad, joints.upper_rad, strict=True)]
+        self._bounds = (np.array([s.change for s in self.strengths]), np.array([s.jerk for s in self.strengths]))
+        self.ends = [
+            Range(low, high, furthest(s.step, s.change, s))
+            for low, high, s in zip(joints.lower_rad, joints.upper_rad, self.strengths, strict=True)
+        ]
         x, y, z = kinematics.flange_T_tcp.translation.tolist()
         capsules = list(arm_capsules(kinematics.model) if limits.capsules is None else limits.capsules)
         tool = tool_capsule((x, y, z), limits.tool_radius_m)
@@ -75,19 +79,25 @@ class MotionGuard:
             return moved, None
         ways = [furthest(m.step, m.change, s) for m, s in zip(moved, self.strengths, strict=True)]
         at = np.array([m.at for m in moved])
-        is_slow = self._tool_speed.is_slow(moved, self.strengths)
+        is_slow = self._tool_speed.is_slow(moved, self.strengths, ways)
         if is_slow and self._cell.is_clear(at - ways, at + ways):
             return moved, None
-        path = self._stop_from(moved)
+        stops = [quickest_stop(m.step, m.change, s) for m, s in zip(moved, self.strengths, strict=True)]
+        is_clear = self._cell.is_clear(at + [s.lowest for s in stops], at + [s.highest for s in stops])
+        if is_slow and is_clear:
+            return moved, None
+        path = self._path(moved, stops)
         why = None
         if not is_slow:
             before = [m.at for m in motions]
             why = self._tool_speed.too_fast(before, path)
             if why is not None:
                 moved = self._slowed(motions, moved)
-                path = self._stop_from(moved)
+                path, is_clear = self._stop_from(moved), False
                 if self._tool_speed.too_fast(before, path) is not None or not self._in_range(moved, path):
                     return None, why
+        if is_clear:
+            return moved, why
         entered = self._cell.entered([m.at for m in motions], path)
         return (None, entered) if entered is not None else (moved, why)
 
@@ -116,6 +126,9 @@ class MotionGuard:
     def _stop_from(self, motions: list[Motion]) -> Array:
         """Shape (N, 6): the joints at each tick of the quickest stop, from where they are [rad]."""
         stops = [quickest_stop(m.step, m.change, s) for m, s in zip(motions, self.strengths, strict=True)]
+        return self._path(motions, stops)
+
+    def _path(self, motions: list[Motion], stops: list[Stop]) -> Array:
         return stopping_path(
-            [m.at for m in motions], [m.step for m in motions], [m.change for m in motions], stops, self.strengths
+            [m.at for m in motions], [m.step for m in motions], [m.change for m in motions], stops, *self._bounds
         )

@@ -92,8 +92,9 @@ def quickest_stop(step: float, change: float, strength: Strength) -> Stop:
     sign = 1 if left >= 0.0 else -1
     u, c, left = sign * step, sign * change, abs(left)
     ticks = abs(c) / jerk
-    moments = _sums(ticks, c, most, jerk)
-    if left > STILL:
+    if left <= STILL:
+        moments = _sums(ticks, c, most, jerk)
+    else:
         # from the continuous stop, then Newton on a function that falls and is made of straight pieces
         peak = math.sqrt(jerk * u + 0.5 * c * c) if jerk * u + 0.5 * c * c > 0.0 else 0.0
         low, high = ticks, math.inf
@@ -115,9 +116,14 @@ def quickest_stop(step: float, change: float, strength: Strength) -> Stop:
             else:
                 # a level piece: go on where the next one begins
                 following = math.floor(ticks) + (1.0 if beyond > 0.0 else most / jerk)
+            straight = moments[2] > 0 and low < following < high
             if not low < following < high:
                 following = 0.5 * (low + high) if high < math.inf else low + 1.0
             if following == ticks:
+                break
+            if straight and _same_piece(ticks, following, c, most, jerk):
+                moments = (0.0, moments[1] - jerk * (following - ticks) * moments[3], moments[2], 0.0)
+                ticks = following
                 break
             ticks = following
     end = -u - moments[1]
@@ -155,7 +161,7 @@ def stopping_change(change: float, stop: Stop, strength: Strength, tick: int = 1
 
 
 def stopping_path(
-    joints: list[float], steps: list[float], changes: list[float], stops: list[Stop], strengths: list[Strength]
+    joints: list[float], steps: list[float], changes: list[float], stops: list[Stop], most: Array, jerk: Array
 ) -> Array:
     """Return where the joints are at every tick of their stops, one stop beside the other.
 
@@ -164,29 +170,45 @@ def stopping_path(
         steps: Their last steps [rad].
         changes: Their last changes [rad].
         stops: Their stops.
-        strengths: What they can do.
+        most: Their largest changes, `Strength.change` [rad].
+        jerk: Their largest differences of changes, `Strength.jerk` [rad].
 
     Returns:
         Shape (ticks + 1, joints) [rad], from where they are to where all of them rest.
     """
-    count = math.ceil(max(stop.ticks for stop in stops))
+    count = math.ceil(max([stop.ticks for stop in stops]))
     path = np.empty((count + 1, len(joints)))
     path[0] = joints
     if count == 0:
         return path
-    rows = np.array([(s.sign, s.ticks, c, t.change, t.jerk) for s, c, t in zip(stops, changes, strengths, strict=True)])
-    sign, ticks, change, most, jerk = rows.T
+    sign = np.array([float(stop.sign) for stop in stops])
     tick = np.arange(1.0, count + 1.0)[:, None]
-    falling = np.maximum(sign * change - tick * jerk, -most)
-    changed = sign * np.maximum(falling, np.minimum(tick - ticks, 0.0) * jerk)
-    stepped = np.cumsum(changed, axis=0) + steps
-    np.cumsum(stepped, axis=0, out=path[1:])
-    path[1:] += joints
+    changed = tick * -jerk
+    changed += sign * np.array(changes)
+    np.maximum(changed, -most, out=changed)
+    rising = tick - np.array([stop.ticks for stop in stops])
+    np.minimum(rising, 0.0, out=rising)
+    rising *= jerk
+    np.maximum(changed, rising, out=changed)
+    changed *= sign
+    changed[0] += steps
+    np.cumsum(changed, axis=0, out=changed)
+    changed[0] += joints
+    np.cumsum(changed, axis=0, out=path[1:])
     return path
 
 
-def _sums(ticks: float, c: float, most: float, jerk: float) -> tuple[float, float, int]:
-    """Sum of the changes of a stop, sum of each times its tick, and how many of them move with `ticks`."""
+def _same_piece(one: float, two: float, c: float, most: float, jerk: float) -> bool:
+    """Whether the same ticks fall, are level and rise, so that the sums are straight lines in between."""
+    return (
+        math.floor(one) == math.floor(two)
+        and math.floor(0.5 * (one + c / jerk)) == math.floor(0.5 * (two + c / jerk))
+        and math.ceil(one - most / jerk) == math.ceil(two - most / jerk)
+    )
+
+
+def _sums(ticks: float, c: float, most: float, jerk: float) -> tuple[float, float, int, float]:
+    """Sum of the changes of a stop, sum of each times its tick, how many move with `ticks`, and the sum of those."""
     falling = math.floor(min((c + most) / jerk, 0.5 * (ticks + c / jerk)))
     last = math.floor(ticks)
     first = max(falling + 1, math.ceil(ticks - most / jerk))
@@ -196,9 +218,10 @@ def _sums(ticks: float, c: float, most: float, jerk: float) -> tuple[float, floa
     if flat > 0:
         total -= most * flat
         moment -= 0.5 * most * flat * (falling + first)
+    places = 0.0
     if rising > 0:
         places = 0.5 * (first + last) * rising
         squares = (last * (last + 1) * (2 * last + 1) - (first - 1) * first * (2 * first - 1)) / 6.0
         total -= jerk * (rising * ticks - places)
         moment -= jerk * (ticks * places - squares)
-    return total, moment, max(rising, 0)
+    return total, moment, max(rising, 0), places

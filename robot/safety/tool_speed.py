@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from geometry.types import Array
+from robot.kinematics.forward import links
 from robot.kinematics.tool import Kinematics
 from robot.safety.cell import Cell
 from robot.safety.clipping import Motion
@@ -38,12 +39,35 @@ class ToolSpeed:
         self._limit_m_s = limit_m_s
         self._per_tick = limit_m_s * period_s
         self._dt = period_s
+        self._at: Sequence[float] = [0.0] * 6
+        self._levers = levers(kinematics, self._at)
 
-    def is_slow(self, motions: Sequence[Motion], strengths: Sequence[Strength]) -> bool:
-        """Whether the joints are so slow, now and while they stop, that the tool cannot be too fast in any posture."""
-        total = 0.0
-        for motion, strength, lever in zip(motions, strengths, self._cell.tool_levers_m, strict=True):
-            total += lever * (abs(motion.step) + abs(ramped_out(motion.change, strength.jerk)))
+    def is_slow(self, motions: Sequence[Motion], strengths: Sequence[Strength], ways_rad: Sequence[float]) -> bool:
+        """Whether the joints are so slow that the tool cannot be too fast, now and while they stop.
+
+        Args:
+            motions: What would be sent.
+            strengths: What the joints can do.
+            ways_rad: How far each joint can go from there until it rests, a bound [rad].
+        """
+        steps = [abs(m.step) + abs(ramped_out(m.change, s.jerk)) for m, s in zip(motions, strengths, strict=True)]
+        longest = self._cell.tool_levers_m
+        if sum([lever * step for lever, step in zip(longest, steps, strict=True)]) <= self._per_tick:
+            return True
+        if self._bound(steps, [abs(m.at - q) + way for m, q, way in zip(motions, self._at, ways_rad, strict=True)]):
+            return True
+        self._at = [m.at for m in motions]
+        self._levers = levers(self._kinematics, self._at)
+        return self._bound(steps, ways_rad)
+
+    def _bound(self, steps: Sequence[float], turned: Sequence[float]) -> bool:
+        """Whether the tool is slow: an axis comes no further from it than the joints after that axis move the tool."""
+        total = moved = 0.0
+        for lever, longest, step, way in zip(
+            reversed(self._levers), reversed(self._cell.tool_levers_m), reversed(steps), reversed(turned), strict=True
+        ):
+            total += min(lever + moved, longest) * step
+            moved += longest * way
         return total <= self._per_tick
 
     def too_fast(self, before_rad: Sequence[float], path_rad: Array) -> Intervention | None:
@@ -79,3 +103,28 @@ class ToolSpeed:
         if square <= 0.0:
             return 1.0
         return min(1.0, (math.sqrt(mixed * mixed + square * room) - mixed) / square)
+
+
+def levers(kinematics: Kinematics, joints_rad: Sequence[float]) -> list[float]:
+    """Distance of the tool point from each joint's axis, in one posture [m]."""
+    at = links(joints_rad, kinematics.model)
+    x, y, z = kinematics.flange_T_tcp.translation.tolist()
+    tool = at.point((x, y, z))
+    c, s = math.cos(joints_rad[0]), math.sin(joints_rad[0])
+    shoulder = (0.0, 0.0, kinematics.model.d_m[0])
+    length = kinematics.model.d_m[4]
+    fifth = [(b - a) / length for a, b in zip(at.wrist_2, at.wrist_3, strict=True)]
+    axes = (
+        ((0.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+        (shoulder, (s, -c, 0.0)),
+        (at.elbow, (s, -c, 0.0)),
+        (at.wrist_1, (s, -c, 0.0)),
+        (at.wrist_2, fifth),
+        (at.flange, at.z),
+    )
+    found = []
+    for origin, way in axes:
+        p, q, r = (t - o for t, o in zip(tool, origin, strict=True))
+        i, j, k = way
+        found.append(math.sqrt((q * k - r * j) ** 2 + (r * i - p * k) ** 2 + (p * j - q * i) ** 2))
+    return found

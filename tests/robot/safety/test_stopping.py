@@ -105,7 +105,12 @@ def test_a_path_is_the_ticks_of_the_stops() -> None:
     motions = [(0.02, 0.0007, 0.5), (-0.004, 0.001, -1.0), (0.0, 0.0, 2.0)]
     stops = [quickest_stop(u, c, strength) for u, c, _ in motions]
     path = stopping_path(
-        [q for _, _, q in motions], [u for u, _, _ in motions], [c for _, c, _ in motions], stops, [strength] * 3
+        [q for _, _, q in motions],
+        [u for u, _, _ in motions],
+        [c for _, c, _ in motions],
+        stops,
+        np.full(3, 0.001),
+        np.full(3, 0.00025),
     )
     assert len(path) == math.ceil(stops[0].ticks) + 1
     for joint, (u, c, q) in enumerate(motions):
@@ -115,4 +120,4 @@ def test_a_path_is_the_ticks_of_the_stops() -> None:
             at += step
             expected.append(at)
         np.testing.assert_allclose(path[:, joint], expected, atol=1e-12)
-    assert len(stopping_path([1.0], [0.0], [0.0], [AT_REST], [strength])) == 1
+    assert len(stopping_path([1.0], [0.0], [0.0], [AT_REST], np.ones(1), np.ones(1))) == 1
