@@ -49,7 +49,7 @@ class ToolSpace:
             return None
 
     def joint_change(self, joints_rad: Array, tool_change: Array) -> Array | None:
-        """Shape (6,): change of the joints [rad] that moves the tool a little, shape (6,) [m, rad]; None if singular."""
+        """Shape (6,): change of the joints [rad] for a small one of the tool, shape (6,) [m, rad]; None if singular."""
         jacobian = self.jacobian(joints_rad)
         if abs(np.linalg.det(jacobian)) < _SINGULAR:
             return None

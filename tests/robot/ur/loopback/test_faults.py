@@ -125,21 +125,24 @@ def test_local_control_takes_no_program(loopback: LoopbackProcess, dashboard: An
         rtde_control.RTDEControlInterface(loopback.address, 500.0)
 
 
+def visit(loopback: LoopbackProcess) -> None:
+    rtde_receive.RTDEReceiveInterface(loopback.address, 500.0).disconnect()
+
+
 @pytest.mark.parametrize(("fault", "says"), [("wrong_version", "."), ("refuse_recipe", "not found by the controller")])
 def test_client_is_turned_away(loopback: LoopbackProcess, fault: str, says: str) -> None:
     loopback.inject(fault)
     with pytest.raises((RuntimeError, ValueError), match=says):
         rtde_receive.RTDEReceiveInterface(loopback.address, 500.0)
     loopback.inject("clear")
-    rtde_receive.RTDEReceiveInterface(loopback.address, 500.0).disconnect()
+    visit(loopback)
 
 
 def test_refused_connections(loopback: LoopbackProcess) -> None:
-    loopback.inject("refuse_connections 0.5")
+    loopback.inject("refuse_connections 1.0")
     with pytest.raises(RuntimeError, match="Could not connect"):
         rtde_receive.RTDEReceiveInterface(loopback.address, 500.0)
-    time.sleep(0.7)
-    rtde_receive.RTDEReceiveInterface(loopback.address, 500.0).disconnect()
+    assert until(lambda: not _raises(lambda: visit(loopback)))
 
 
 def largest_gap(receiver: Any, seconds: float) -> float:
@@ -192,7 +195,7 @@ def test_clock_jumps_and_drifts(loopback: LoopbackProcess, receiver: Any) -> Non
     time.sleep(0.5)
     rate = (receiver.getTimestamp() - theirs) / (time.monotonic() - ours)
     loopback.inject("clock_drift 0")
-    assert rate == pytest.approx(1.5, abs=0.2)
+    assert 1.2 < rate < 1.9
 
 
 def test_every_fault_has_a_test() -> None:
