@@ -181,6 +181,9 @@ class Cell:
             rows = np.concatenate((here, path_rad[:1], path_rad[::-stride][::-1]))
             clear = self._measure(rows, doubtful)
             self._remember(doubtful, clear[0], joints_rad)
+            worst = self._worst(doubtful, clear)
+            if worst is not None:
+                return worst
             # between two rows that are measured it can be nearer than at either by half of what it moves
             room = 0.5 * stride * self._levers[doubtful] @ np.abs(np.diff(path_rad, axis=0)).max(axis=0)
             doubtful = doubtful[(clear[1:] < room).any(axis=0)]
@@ -188,12 +191,16 @@ class Cell:
                 return None
         clear = self._measure(np.concatenate((here, path_rad)), doubtful)
         self._remember(doubtful, clear[0], joints_rad)
+        return self._worst(doubtful, clear)
+
+    def _worst(self, rules: _Rules, clear: Array) -> Intervention | None:
+        """The rule that is broken most, in any row after the first, which is where the arm is."""
         allowed = np.minimum(-_ROUNDING_M, clear[0] - 1e-12)
         depth = (allowed - clear[1:]).max(axis=0)
         worst = int(depth.argmax())
         if depth[worst] <= 0.0:
             return None
-        return self._describe(int(doubtful[worst]), float(clear[1:, worst].min()))
+        return self._describe(int(rules[worst]), float(clear[1:, worst].min()))
 
     def tool_path(self, path_rad: Array) -> Array:
         """Shape (N, 3): the tool point along a path of joint angles of shape (N, 6), in base [m]."""
