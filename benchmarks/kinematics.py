@@ -32,6 +32,7 @@ from robot.kinematics import (
     DhModel,
     JointLimits,
     Kinematics,
+    PoseFollower,
     Unreachable,
     forward,
     inverse,
@@ -39,6 +40,7 @@ from robot.kinematics import (
     model_named,
     nearest,
 )
+from robot.trajectory import JointTrajectory
 
 OURS = "eyehand any_joints"
 TOOLS: dict[str, tuple[Callable[[DhModel, JointLimits], Solver], int]] = {
@@ -152,41 +154,49 @@ def round_trip(count: int, model: DhModel, limits: JointLimits) -> dict[str, flo
 
 
 def draw(path: Path) -> None:
-    """Past the wrist's singularity at 0.2 rad/s: what exact joints ask for, and what `follow` does."""
+    """Past the wrist's singularity within 5 s, with a trajectory behind: exact joints, and those of the follower."""
     import matplotlib.pyplot as plt  # type: ignore[import-untyped,unused-ignore]
 
-    arm, dt, rad_s = Kinematics(Pose(np.eye(3), np.array([0.0, 0.0, 0.145]))), 0.01, 0.2
-    steps = 0.8 * dt * np.array(arm.limits.velocity_rad_s)
-    at = np.array([0.3, -1.4, 1.9, -2.0, 0.0, 0.5])
-    middle = arm.tcp(at)
+    arm, at = Kinematics(Pose(np.eye(3), np.array([0.0, 0.0, 0.145]))), np.array([0.3, -1.4, 1.9, -2.0, 0.0, 0.5])
     figure, axes = plt.subplots(3, 1, figsize=(7, 8), sharex=True)
     for off in (0.001, 0.01, 0.03):
-        tilt = Pose.from_rotvec(off * np.array([math.cos(at[0]), math.sin(at[0]), 0.0]), np.zeros(3)).rotation
-        exact = bounded = None
-        rows = []
-        for k in range(501):
-            turn = Pose.from_rotvec([0.0, 0.0, rad_s * k * dt - 0.5], np.zeros(3)).rotation
-            pose = Pose(turn @ tilt @ middle.rotation, middle.translation)
-            if exact is None or bounded is None:
-                exact = bounded = arm.any_joints(pose, at)
-                continue
-            free, found = arm.any_joints(pose, exact), arm.follow(pose, bounded, steps)
-            speeds = (np.abs(free - exact).max() / dt, np.abs(found.joints - bounded).max() / dt)
-            rows.append((k * dt, *speeds, 1e3 * found.error_m, math.degrees(found.error_rad)))
-            exact, bounded = free, found.joints
-        t, free_speed, speed, error_mm, error_deg = np.array(rows).T
-        (line,) = axes[0].plot(t, speed, label=f"{1e3 * off:g} mrad off")
-        axes[0].plot(t, free_speed, ":", color=line.get_color())
-        axes[1].plot(t, error_mm)
-        axes[2].plot(t, error_deg)
+        line = None
+        for style, follows in (("-", True), (":", False)):
+            t, speed, error_m, error_rad = sweep(arm, at, off, follows)
+            label = f"{1e3 * off:g} mrad off" if follows else None
+            (line,) = axes[0].plot(t, speed, style, label=label, color=None if line is None else line.get_color())
+            axes[1].plot(t, 1e3 * error_m, style, color=line.get_color())
+            axes[2].plot(t, np.degrees(error_rad), style, color=line.get_color())
     axes[0].set(
-        yscale="log", ylabel="fastest joint [rad/s]", title="past the wrist's singularity (dotted: exact joints)"
+        yscale="log", ylabel="fastest joint asked for [rad/s]", title="past the wrist's singularity (dotted: exact)"
     )
     axes[0].legend()
     axes[1].set(ylabel="tool off by [mm]")
     axes[2].set(ylabel="tool off by [deg]", xlabel="time [s]")
     figure.tight_layout()
     figure.savefig(path)
+
+
+def sweep(arm: Kinematics, at: np.ndarray, off_rad: float, follows: bool) -> tuple[np.ndarray, ...]:
+    """Times [s], fastest joint asked for [rad/s], and how far the tool behind the trajectory is off [m, rad]."""
+    dt, limits, middle = 0.01, arm.limits.scaled(0.8), arm.tcp(at)
+    tilt = Pose.from_rotvec(off_rad * np.array([math.cos(at[0]), math.sin(at[0]), 0.0]), np.zeros(3)).rotation
+    follower, trajectory, rows, joints = PoseFollower(arm, limits, dt), JointTrajectory(limits), [], None
+    for k in range(550):
+        u = min(k * dt / 5.0, 1.0)
+        turn = Pose.from_rotvec([0.0, 0.0, u**3 * (10 - 15 * u + 6 * u * u) - 0.5], np.zeros(3)).rotation
+        pose = Pose(turn @ tilt @ middle.rotation, middle.translation)
+        if joints is None:
+            joints = arm.any_joints(pose, at)
+            follower.reset(joints)
+            trajectory.reset(joints)
+            continue
+        following = follower.step(pose).joints if follows else arm.any_joints(pose, joints)
+        speed = (following - joints) / dt
+        error_m, error_rad = arm.tcp(trajectory.step(following, speed, dt)[0]).distance_to(pose)
+        rows.append((k * dt, np.abs(speed).max(), error_m, error_rad))
+        joints = following
+    return tuple(np.array(rows).T)
 
 
 def main() -> int:

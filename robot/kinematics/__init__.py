@@ -6,6 +6,7 @@ from robot.kinematics.calibration import Calibration, calibration_difference
 from robot.kinematics.dh import UR10E, DhModel
 from robot.kinematics.differential import Clearances, clearances, jacobian
 from robot.kinematics.follow import Followed
+from robot.kinematics.follower import PoseFollower
 from robot.kinematics.forward import Links, chain, forward, links
 from robot.kinematics.inverse import inverse
 from robot.kinematics.limits import UR10E_HOME_RAD, UR10E_LIMITS, JointLimits
@@ -25,6 +26,7 @@ __all__ = [
     "JointLimits",
     "Kinematics",
     "Links",
+    "PoseFollower",
     "Unreachable",
     "calibration_difference",
     "chain",

@@ -151,7 +151,7 @@ class Calibration:
             left = miss(self.forward(joints, model), base_T_flange)
             if left.size < _MET:
                 return joints
-            joints = joints + damped_step(joints, left.twist, _NEAR, (0.0, 0.0, 0.0), model)
+            joints = joints + damped_step(joints, left.twist, -_NEAR, _NEAR, (0.0, 0.0, 0.0), model)
             if np.abs(joints - start).max() > _NEAR[0]:
                 return None
         return None

@@ -26,6 +26,8 @@ from robot.kinematics.limits import JointLimits
 
 # one radian of orientation counts as much as this distance: about what a hand's tool does [m]
 _LENGTH_M: Final = 0.2
+# a joint that may not move at all still gets this much, so that nothing divides by zero [rad]
+_LEAST_RAD: Final = 1e-12
 # halvings of the damping's exponent until a step fits
 _HALVINGS: Final = 24
 # a step that leads further off, as the linear picture's may next to a singularity, is tried again this much shorter
@@ -51,6 +53,9 @@ class Arm(Protocol):
     def tool_in_flange_m(self) -> Vector:
         """The tool point in the flange [m]."""
 
+    def joints(self, base_T_tcp: Pose, reference_q: Sequence[float] | Array) -> Array:
+        """Joint angles of a pose in the branch of a reference [rad]."""
+
     def tcp(self, joint_positions_rad: Sequence[float] | Array) -> Pose:
         """base_T_tcp of six joint angles [rad]."""
 
@@ -64,12 +69,14 @@ class Followed:
         error_m: How far the tool point is off the pose [m].
         error_rad: How far its orientation is off [rad].
         is_exact: Whether the pose was reached.
+        why: Why no joints of this branch reach the pose; empty if some do.
     """
 
     joints: Array
     error_m: float
     error_rad: float
     is_exact: bool
+    why: str = ""
 
 
 class Miss(NamedTuple):
@@ -92,39 +99,43 @@ def miss(at: Pose, goal: Pose) -> Miss:
     return Miss(np.concatenate((step, turn)), float(np.linalg.norm(step)), float(np.linalg.norm(turn)))
 
 
-def damped_step(joints: Array, twist: Array, max_step_rad: Array, tool_in_flange_m: Vector, model: DhModel) -> Array:
+def damped_step(
+    joints: Array, twist: Array, lowest_rad: Array, highest_rad: Array, tool_in_flange_m: Vector, model: DhModel
+) -> Array:
     """Return the joint step that takes the tool along a twist as far as the bounds allow.
 
     Args:
         joints: Shape (6,) [rad].
         twist: Shape (6,), what the tool should move [m] and turn [rad] along the base's axes.
-        max_step_rad: Shape (6,), how far each joint may turn [rad].
+        lowest_rad: Shape (6,), least step of each joint, with its sign [rad].
+        highest_rad: Shape (6,), greatest step [rad].
         tool_in_flange_m: The tool point in the flange [m].
         model: Figures of the arm.
 
     Returns:
-        Shape (6,) [rad], each within its bound: the least damped least-squares solution that is.
+        Shape (6,) [rad], each within its bounds: the least damped least-squares solution that is. What is damped is the
+        way from the middle of the bounds.
     """
+    middle, half = 0.5 * (lowest_rad + highest_rad), np.maximum(0.5 * (highest_rad - lowest_rad), _LEAST_RAD)
     weights = np.array((1.0, 1.0, 1.0, _LENGTH_M, _LENGTH_M, _LENGTH_M))
-    scaled = weights[:, None] * jacobian(joints, tool_in_flange_m, model) * max_step_rad
-    left, strengths, right = np.linalg.svd(scaled)
-    wanted = strengths * (left.T @ (weights * twist))
+    matrix = jacobian(joints, tool_in_flange_m, model)
+    left, strengths, right = np.linalg.svd(weights[:, None] * matrix * half)
+    wanted = strengths * (left.T @ (weights * (twist - matrix @ middle)))
     # least and most damping: none that matters, and one that lets hardly anything move
-    low, high = (
-        math.log(1e-9 * strengths[0]),
-        math.log(max(math.sqrt(float(np.abs(wanted).sum())), strengths[0]) * 10.0),
-    )
+    most = max(math.sqrt(float(np.abs(wanted).sum())), float(strengths[0]))
+    low, high = math.log(1e-9 * strengths[0]), math.log(10.0 * most)
     squares = strengths**2
     step: Array = right.T @ (wanted / (squares + math.exp(2.0 * low)))
     if np.abs(step).max() > 1.0:
         for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            trial = right.T @ (wanted / (squares + math.exp(2.0 * middle)))
+            between = 0.5 * (low + high)
+            trial = right.T @ (wanted / (squares + math.exp(2.0 * between)))
             if np.abs(trial).max() > 1.0:
-                low = middle
+                low = between
             else:
-                high, step = middle, trial
-    return np.clip(step, -1.0, 1.0) * max_step_rad
+                high, step = between, trial
+    bounded: Array = middle + np.clip(step, -1.0, 1.0) * half
+    return bounded
 
 
 def nearest_step(
@@ -148,8 +159,9 @@ def nearest_step(
     left = miss(at, base_T_tcp)
     best, least = joints, left
     for share in _SHARES:
-        step = damped_step(joints, left.twist, share * max_step_rad, arm.tool_in_flange_m, arm.model)
-        trial = _bounded(joints, step, arm.limits)
+        bound = share * max_step_rad
+        step = damped_step(joints, left.twist, -bound, bound, arm.tool_in_flange_m, arm.model)
+        trial = stay_inside(joints, step, arm.limits)
         rest = miss(arm.tcp(trial), base_T_tcp)
         if rest.size < least.size:
             best, least = trial, rest
@@ -163,7 +175,7 @@ def nearest_step(
     return best, least
 
 
-def _bounded(joints: Array, step: Array, limits: JointLimits) -> Array:
+def stay_inside(joints: Array, step: Array, limits: JointLimits) -> Array:
     """Shape (6,): where a step [rad] from joints leads, inside the limits and with the elbow on its side."""
     moved = np.clip(joints + step, np.minimum(limits.lower_rad, joints), np.maximum(limits.upper_rad, joints))
     if math.sin(moved[2]) * math.sin(joints[2]) < 0.0:

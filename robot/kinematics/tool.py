@@ -119,7 +119,8 @@ class Kinematics:
         moved, rest = nearest_step(self.tcp(joints), base_T_tcp, joints, goal, steps, self)
         if refusal is not None and (rest.error_m > tolerance_m or rest.error_rad > tolerance_rad):
             raise refusal
-        return Followed(moved, rest.error_m, rest.error_rad, is_exact=False)
+        why = "" if refusal is None else str(refusal)
+        return Followed(moved, rest.error_m, rest.error_rad, is_exact=False, why=why)
 
     @property
     def tool_in_flange_m(self) -> Vector:

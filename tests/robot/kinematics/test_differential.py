@@ -38,17 +38,30 @@ def test_damped_step_is_newtons_where_it_fits_and_bounded_where_not() -> None:
     steps = np.full(6, 0.02)
     for joints in rng.uniform(-math.pi, math.pi, (50, 6)):
         small = jacobian(joints) @ rng.uniform(-0.005, 0.005, 6)
-        found = damped_step(joints, small, steps, (0.0, 0.0, 0.0), model_named("ur10e"))
+        found = damped_step(joints, small, -steps, steps, (0.0, 0.0, 0.0), model_named("ur10e"))
         np.testing.assert_allclose(jacobian(joints) @ found, small, atol=1e-6)
         far = rng.uniform(-1.0, 1.0, 6)
-        found = damped_step(joints, far, steps, (0.0, 0.0, 0.0), model_named("ur10e"))
+        found = damped_step(joints, far, -steps, steps, (0.0, 0.0, 0.0), model_named("ur10e"))
         assert np.abs(found).max() <= 0.02 + 1e-12
         assert np.abs(found).max() > 0.0199
 
 
 def test_damped_step_at_a_singularity_is_finite() -> None:
     joints = np.array([0.0, -1.0, 0.0, -1.0, 0.0, 0.0])
-    found = damped_step(joints, np.ones(6), np.full(6, 0.02), (0.0, 0.0, 0.1), model_named("ur10e"))
+    found = damped_step(joints, np.ones(6), np.full(6, -0.02), np.full(6, 0.02), (0.0, 0.0, 0.1), model_named("ur10e"))
     assert np.isfinite(found).all()
     assert np.abs(found).max() <= 0.02 + 1e-12
-    assert not damped_step(joints, np.zeros(6), np.full(6, 0.02), (0.0, 0.0, 0.1), model_named("ur10e")).any()
+    assert not damped_step(
+        joints, np.zeros(6), np.full(6, -0.02), np.full(6, 0.02), (0.0, 0.0, 0.1), model_named("ur10e")
+    ).any()
+
+
+def test_damped_step_keeps_to_bounds_that_leave_out_standing_still() -> None:
+    """As for a joint that cannot brake within one tick."""
+    joints = np.array([0.3, -1.2, 1.4, -1.0, 1.2, 0.4])
+    low, high = np.full(6, -0.02), np.full(6, 0.02)
+    low[0] = 0.01
+    found = damped_step(joints, np.zeros(6), low, high, (0.0, 0.0, 0.1), model_named("ur10e"))
+    assert found[0] >= 0.01 - 1e-12
+    assert (found >= low - 1e-12).all()
+    assert (found <= high + 1e-12).all()
