@@ -12,7 +12,7 @@ from geometry import Pose
 from launch import plugins
 from launch.config import Config
 from launch.config.rig import ArmConfig, CameraConfig
-from launch.config.tree import DetectorConfig, FallbackEngineConfig, GovernorConfig
+from launch.config.tree import DetectorConfig, FallbackEngineConfig
 from launch.control_path import ControlPath
 from launch.engines import default_threads, load_detector, resolve_engines
 from launch.graph import Graph, LocateStage, Mount, PlanStage
@@ -20,7 +20,7 @@ from perception.detector import Detector
 from perception.localize import LocalizeParameters
 from policy import Policy
 from robot.governor import Box, GovernorLimits, SafetyGovernor, Workspace
-from robot.kinematics import UR10E_HOME_RAD, UR10E_LIMITS, Kinematics, Unreachable
+from robot.kinematics import UR10E_HOME_RAD, Calibration, Kinematics, Unreachable, limits_named, model_named
 from robot.trajectory import JointTrajectory
 from tracking import BaseFrameTracker, TrackerParameters
 
@@ -102,20 +102,21 @@ def build_policy(config: Config) -> Policy:
 def build_control(config: Config, arm: Kinematics, *, open_loop: bool = False) -> ControlPath:
     """Make the control path: the trajectory stays clear of the governor's limits."""
     period_s = 1.0 / config.control.rate_hz
-    limits = governor_limits(config.governor)
+    limits = governor_limits(config)
     if open_loop:
         limits = replace(limits, following_rad=float("inf"))
     trajectory = JointTrajectory(limits.joints.scaled(config.control.limit_scale))
     return ControlPath(arm, trajectory, SafetyGovernor(limits, arm, period_s), round(1e9 * period_s))
 
 
-def governor_limits(wanted: GovernorConfig) -> GovernorLimits:
-    """The governor's limits as configured, on the arm's joint ranges."""
+def governor_limits(config: Config) -> GovernorLimits:
+    """The governor's limits as configured; what is left out is the arm model's."""
+    wanted, own = config.governor, limits_named(config.rig.arm.model if config.rig.arm is not None else "ur10e")
     joints = replace(
-        UR10E_LIMITS,
-        velocity_rad_s=wanted.max_velocity_rad_s,
-        acceleration_rad_s2=wanted.max_acceleration_rad_s2,
-        jerk_rad_s3=wanted.max_jerk_rad_s3,
+        own,
+        velocity_rad_s=wanted.max_velocity_rad_s or own.velocity_rad_s,
+        acceleration_rad_s2=wanted.max_acceleration_rad_s2 or own.acceleration_rad_s2,
+        jerk_rad_s3=wanted.max_jerk_rad_s3 or own.jerk_rad_s3,
     )
     return GovernorLimits(
         joints,
@@ -130,8 +131,11 @@ def governor_limits(wanted: GovernorConfig) -> GovernorLimits:
 
 
 def arm_model(arm: ArmConfig) -> Kinematics:
-    """Kinematics of the arm with its gripper."""
-    return Kinematics(flange_T_tcp=arm.flange_T_gripper.pose())
+    """Kinematics of the arm with its gripper, as it was measured where the rig says so."""
+    measured = arm.calibration
+    model = model_named(arm.model)
+    calibration = None if measured is None else Calibration.of_figures(model, **measured.model_dump())
+    return Kinematics(arm.flange_T_gripper.pose(), model, limits_named(arm.model), calibration)
 
 
 def mount_of(camera: CameraConfig) -> Mount:

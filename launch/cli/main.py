@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from launch.cli.arm_commands import add_arm_commands
 from launch.cli.model_commands import add_model_commands
 from launch.cli.tracking_commands import add_tracking_commands
 from launch.cli.values import at_least, fraction
@@ -97,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
 
     add_model_commands(commands, EPILOG)
     add_tracking_commands(commands, EPILOG)
+    add_arm_commands(commands, EPILOG)
     return root
 
 

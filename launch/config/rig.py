@@ -19,6 +19,7 @@ from pydantic import (
 from geometry import Camera, Pose
 from geometry.types import Array
 from launch.config.sentences import WrongAtKey
+from robot.kinematics.models import MODELS
 
 Vector3 = tuple[float, float, float]
 Positive = Annotated[float, Field(gt=0)]
@@ -136,6 +137,19 @@ class CameraConfig(Section):
 
 
 ExitPolicy = Literal["hold", "park", "limp"]
+Joints6 = tuple[float, float, float, float, float, float]
+
+
+class CalibrationConfig(Section):
+    """What the factory measured of one arm: its Denavit-Hartenberg figures, corrections included.
+
+    As the arm's controller uses them, and as `eyehand robot check --calibration` writes them.
+    """
+
+    theta_rad: Joints6
+    a_m: Joints6
+    d_m: Joints6
+    alpha_rad: Joints6
 
 
 class ArmConfig(Section):
@@ -143,17 +157,26 @@ class ArmConfig(Section):
 
     On the wall clock the driver runs in a process of its own, at `rate_hz`. However a run ends, and when that process
     has not heard from the control loop for `heartbeat_ms`, the arm decelerates; then it holds its place (`hold`),
-    moves slowly to `park_joints_rad` (`park`), or gives way (`limp`).
+    moves slowly to `park_joints_rad` (`park`), or gives way (`limp`). Without `calibration` the arm is taken to be
+    exactly as its model is published.
     """
 
     type: str = "sim"
-    model: Literal["ur10e"] = "ur10e"
+    model: str = "ur10e"
     flange_T_gripper: PoseConfig = PoseConfig(translation_m=(0.0, 0.0, 0.145))
     rate_hz: Annotated[float, Field(ge=10, le=1000)] = 250.0
     heartbeat_ms: Annotated[float, Field(ge=10, le=1000)] = 100.0
     exit_policy: ExitPolicy = "hold"
-    park_joints_rad: tuple[float, float, float, float, float, float] | None = None
+    park_joints_rad: Joints6 | None = None
+    calibration: CalibrationConfig | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("model")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in MODELS:
+            raise ValueError(f"expected one of {', '.join(MODELS)}, found {name!r}")
+        return name
 
     @model_validator(mode="after")
     def _parks_somewhere(self) -> ArmConfig:
