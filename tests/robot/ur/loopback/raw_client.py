@@ -29,7 +29,7 @@ class Peer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect((front.address, port))
         self.socket.setblocking(False)
-        self.closed = False
+        self.closed = self.reset = False
         step(front)
 
     def send(self, data: bytes) -> None:
@@ -48,7 +48,7 @@ class Peer:
             except BlockingIOError:
                 break
             except OSError:
-                part = b""
+                part, self.reset = b"", True
             if not part:
                 self.closed = True
             data += part

@@ -244,10 +244,11 @@ def test_asynchronous_progress(playing: Rig) -> None:
 
 def test_a_new_move_begins_at_rest(rig: Rig) -> None:
     rig.arm.play(StatementsProgram("first", [Move(False, False, tuple(HOME + 1.0), 1.0, 5.0)]))
-    rig.run(0.5)
+    before = rig.run(0.5)
     rig.arm.play(StatementsProgram("second", [Move(False, False, tuple(HOME), 1.0, 5.0)]))
-    path = rig.run(3.0)
+    path = np.concatenate((before[-2:], rig.run(3.0)))
     speeds = np.diff(path[:, 0]) / CYCLE_S
+    assert speeds[0] == pytest.approx(1.0)
     assert np.abs(np.diff(speeds)).max() <= 10.0 * CYCLE_S * 1.01
     assert rig.arm.safety is SafetyMode.NORMAL
     assert path[-1] == pytest.approx(HOME)

@@ -141,10 +141,11 @@ def test_unknown_kind_is_told_before_the_close(watched: tuple[UrFront, RtdePeer]
     front, _ = watched
     bad = RtdePeer(front)
     bad.agree()
-    bad.send(b"\x00\x04Qx" + b"more that nobody reads" * 100)
+    bad.send(b"\x00\x04Qx" + b"more that nobody reads" * 3000)
     found = bad.packets()
     assert found[0][0] is Kind.TEXT
     assert b"packet of kind 81" in found[0][1]
     bad.read()
     assert bad.closed
+    assert not bad.reset, "the last words can be lost"
     assert any("packet of kind 81" in event for event in front.controller.events)
