@@ -34,7 +34,7 @@ def hosted_arm(config: Config, clock: RunClock, run_dir: Path, cell: WallCell | 
         HostSettings(
             driver,
             options,
-            limits=governor_limits(config.governor).joints,
+            limits=governor_limits(config).joints,
             exit_policy=arm.exit_policy,
             park_joints_rad=arm.park_joints_rad,
             heartbeat_ns=round(arm.heartbeat_ms * 1e6),

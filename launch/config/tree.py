@@ -12,7 +12,6 @@ from launch.config.profile import ProfileConfig
 from launch.config.rig import Positive, PositiveJoints6, RigConfig, Section, Vector3
 from launch.config.sentences import WrongAtKey
 from perception.localize import LocalizeParameters
-from robot.kinematics.limits import UR10E_LIMITS
 from tracking import TrackerParameters
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -119,12 +118,13 @@ class GovernorConfig(Section):
     """Safety governor: limits of the joints, of the tool and of the arm's body in `base`, staleness; always on.
 
     `workspace_*` bounds the tool point, `arm_*` every part of the arm from the upper arm on: the z of `arm_min_m` is
-    the table. `margin_m` is kept from the boxes of `keep_out` and, with `self_collision`, from the arm itself.
+    the table. `margin_m` is kept from the boxes of `keep_out` and, with `self_collision`, from the arm itself. Limits of
+    the joints that are left out are those of the arm's model.
     """
 
-    max_velocity_rad_s: PositiveJoints6 = UR10E_LIMITS.velocity_rad_s
-    max_acceleration_rad_s2: PositiveJoints6 = UR10E_LIMITS.acceleration_rad_s2
-    max_jerk_rad_s3: PositiveJoints6 = UR10E_LIMITS.jerk_rad_s3
+    max_velocity_rad_s: PositiveJoints6 | None = None
+    max_acceleration_rad_s2: PositiveJoints6 | None = None
+    max_jerk_rad_s3: PositiveJoints6 | None = None
     workspace_min_m: Vector3 = (-1.2, -1.2, 0.005)
     workspace_max_m: Vector3 = (1.2, 1.2, 1.2)
     arm_min_m: Vector3 = (-2.0, -2.0, 0.0)

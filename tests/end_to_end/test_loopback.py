@@ -44,7 +44,7 @@ def test_it_runs_within_limits_and_replays(eyehand: Eyehand, fresh_eyehand: Eyeh
     assert "hold" in kinds
     assert not {"position", "velocity", "fault"} & set(kinds), log
 
-    limits = governor_limits(load_config("ur10e_loopback").governor).joints
+    limits = governor_limits(load_config("ur10e_loopback")).joints
     with BagReader(folder) as bag:
         sent = np.array([record.value.joints for record in bag.records((), ("joint_commands",))])
         states = sum(1 for _ in bag.records((), ("joint_states",)))

@@ -44,7 +44,7 @@ def write(path: Path, text: str) -> Path:
         # unknown keys
         ("detector.confidnce=1", "--set detector.confidnce: unknown key; did you mean confidence?"),
         ("sim.rendrer=egl", "--set sim.rendrer: unknown key; did you mean renderer?"),
-        ("rig.arm.foo=1", "--set rig.arm.foo: unknown key; known here: type, model, flange_T_gripper, rate_hz"),
+        ("rig.arm.foo=1", "--set rig.arm.foo: unknown key; known here: type, model, flange_T_gripper"),
         ("nonsense.x=3", "sim_pick_place.yaml with --set nonsense.x=3: nonsense: unknown key; known here: name, seed"),
         # the unit is part of the name
         ("rig.cameras.0.rate=3", "--set rig.cameras.0.rate: unknown key; did you mean rate_hz? mind the unit"),
@@ -74,7 +74,7 @@ def write(path: Path, text: str) -> Path:
         ("clock=", "--set clock: expected 'virtual' or 'wall', found nothing"),
         ("detector.threads=many", "--set detector.threads: expected a whole number or 'auto', found 'many'"),
         ("detector.threads=0", "--set detector.threads: expected >= 1 or 'auto', found 0"),
-        ("rig.arm.model=ur5e", "--set rig.arm.model: expected 'ur10e', found 'ur5e'"),
+        ("rig.arm.model=ur10", "--set rig.arm.model: expected one of ur3e, ur5e, ur7e, ur10e"),
         ("rig.cameras.0.name=Wrist", "rig.cameras.0.name: expected text that matches ^[a-z][a-z0-9_]*$, found 'Wrist'"),
         ("budget.stages_ms.detct=3", "budget.stages_ms.detct: no such stage; there are capture, detect,"),
         ("profile.stages.fly={constant_ms: 3}", "profile.stages.fly: no such stage; there are capture, detect,"),

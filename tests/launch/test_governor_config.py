@@ -23,7 +23,7 @@ def test_boxes_walls_and_speed_reach_the_governor() -> None:
             "governor.arm_min_m=[-1, -1, 0.1]",
         ],
     )
-    limits = governor_limits(config.governor)
+    limits = governor_limits(config)
     assert limits.keep_out == (Box("fixture", (-0.9, -0.3, 0.0), (-0.7, -0.1, 0.3)),)
     assert (limits.tool_speed_m_s, limits.margin_m, limits.self_collision) == (0.8, 0.02, False)
     assert limits.workspace.arm_lower_m == (-1.0, -1.0, 0.1)
