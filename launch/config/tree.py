@@ -118,8 +118,8 @@ class GovernorConfig(Section):
     """Safety governor: limits of the joints, of the tool and of the arm's body in `base`, staleness; always on.
 
     `workspace_*` bounds the tool point, `arm_*` every part of the arm from the upper arm on: the z of `arm_min_m` is
-    the table. `margin_m` is kept from the boxes of `keep_out` and, with `self_collision`, from the arm itself. Limits of
-    the joints that are left out are those of the arm's model.
+    the table. `margin_m` is kept from the boxes of `keep_out` and, with `self_collision`, from the arm itself.
+    Limits of the joints that are left out are those of the arm's model.
     """
 
     max_velocity_rad_s: PositiveJoints6 | None = None
