@@ -2,13 +2,14 @@
 # make test          lint, types, import contract and tests
 # make test-pythons  the tests on each of Python 3.10, 3.11 and 3.12 that this machine has
 # make test-train    what needs torch, in an environment of its own
+# make test-lerobot  what needs LeRobot, in environments of their own: 0.4 on Python 3.11, 0.6 on 3.12
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # A process a core, up to four; one that has nothing left to do takes tests from another.
 PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: demo test lint test-pythons test-train train-detector clean
+.PHONY: demo test lint test-pythons test-train test-lerobot train-detector clean
 
 demo: $(VENV)/.demo
 	$(BIN)/eyehand run
@@ -27,6 +28,9 @@ test-pythons:
 
 test-train:
 	sh tests/train.sh
+
+test-lerobot:
+	sh tests/lerobot.sh
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 12); sys.exit(0 if ok else "eyehand needs Python 3.10 to 3.12, this is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'

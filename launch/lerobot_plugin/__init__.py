@@ -1,9 +1,5 @@
 """The rig's arm and cameras as a robot of LeRobot: `lerobot-record --robot.type=eyehand` and its like drive them.
 
-Importing this package imports LeRobot, which finds the robot beside its configuration.
+`config_eyehand` and `eyehand` import LeRobot, and are called as it wants them to be: it finds a robot's class by the
+name of its configuration's class and module. The other modules do without it.
 """
-
-from launch.lerobot_plugin.config import EyehandRobotConfig
-from launch.lerobot_plugin.robot import EyehandRobot
-
-__all__ = ["EyehandRobot", "EyehandRobotConfig"]

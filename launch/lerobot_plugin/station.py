@@ -63,16 +63,16 @@ def start_station(config: Config, stack: ExitStack) -> Station:
         ArmFault: If the arm is there and cannot be commanded.
     """
     clock, cell = RunClock(), None
+    cameras: dict[str, NewestFrame] = {}
     if is_simulated(config.rig):
         cell = WallCell(config, clock)
         stack.callback(cell.close)
-        clock, sources = cell.clock, cell.sources
-    else:
-        sources = [open_source(camera, clock) for camera in config.rig.cameras]
-    cameras = {source.name: NewestFrame(source) for source in sources}
-    for camera in cameras.values():
-        stack.callback(camera.close)
-        camera.frame()
+        clock = cell.clock
+    for k, camera in enumerate(config.rig.cameras):
+        cameras[camera.name] = NewestFrame(cell.sources[k] if cell is not None else open_source(camera, clock))
+        stack.callback(cameras[camera.name].close)
+    for newest in cameras.values():
+        newest.frame()
     arm = hosted_arm(config, clock, Path(stack.enter_context(tempfile.TemporaryDirectory())), cell)
     assert config.rig.arm is not None
     assert arm is not None

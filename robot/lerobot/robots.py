@@ -56,10 +56,10 @@ def make_robot(name: str, config: Mapping[str, Any]) -> Any:
     try:
         return _import("lerobot.robots.utils").make_robot_from_config(parsed)
     except ImportError as error:
-        raise Missing(f"robot {name}: {error}; {_remedy(error)}") from error
+        raise Missing(f"robot {name}: {_with_remedy(error)}") from error
     except Exception as error:
         if isinstance(error.__cause__, ImportError):
-            raise Missing(f"robot {name}: {error.__cause__}; {_remedy(error.__cause__)}") from error
+            raise Missing(f"robot {name}: {_with_remedy(error.__cause__)}") from error
         raise BadInput(f"robot {name} cannot be made from its config: {error}") from error
 
 
@@ -82,6 +82,9 @@ def _register_all(robots: ModuleType) -> dict[str, str]:
     return absent
 
 
-def _remedy(error: ImportError) -> str:
+def _with_remedy(error: ImportError) -> str:
+    """What is missing and how to get it; newer LeRobots say that themselves."""
+    if "pip install" in str(error):
+        return str(error)
     extra = _EXTRAS.get((error.name or "").partition(".")[0])
-    return f"pip install 'lerobot[{extra}]'" if extra else "install what LeRobot's page of this robot names"
+    return f"{error}: " + (f"pip install 'lerobot[{extra}]'" if extra else "see LeRobot's page of this robot")

@@ -1,6 +1,6 @@
-"""A teleoperator that nobody holds: it swings the first joint, and closes and opens the gripper. For LeRobot's commands.
+"""A teleoperator that nobody holds: it swings the first joint, and closes and opens the gripper.
 
-`python -m tests.launch.lerobot_plugin.sweep_teleoperator --robot.type=... ...` is `lerobot-record` with it at hand.
+`python tests/launch/lerobot_plugin/sweep_teleoperator.py --robot.type=... ...` is `lerobot-record` with it at hand.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from deploy.training import cpu_torchvision
 
-cpu_torchvision.install()
+cpu_torchvision.install()  # before LeRobot imports it
 
-from lerobot.teleoperators import Teleoperator, TeleoperatorConfig
+from lerobot.teleoperators import Teleoperator, TeleoperatorConfig  # noqa: E402
 
-from robot.kinematics import UR10E_HOME_RAD
-from robot.sim.layout import JOINT_NAMES
+from robot.kinematics import UR10E_HOME_RAD  # noqa: E402
+from robot.sim.layout import JOINT_NAMES  # noqa: E402
 
 SWING_RAD = 0.3
 PERIOD_S = 4.0

@@ -12,8 +12,8 @@ from lerobot.robots import Robot
 from lerobot.utils.errors import DeviceAlreadyConnectedError, DeviceNotConnectedError
 
 from deploy.errors import BadInput
-from launch.config import load_config
-from launch.lerobot_plugin.config import EyehandRobotConfig
+from launch.config import Config, load_config
+from launch.lerobot_plugin.config_eyehand import EyehandRobotConfig
 from launch.lerobot_plugin.newest_frame import NewestFrame
 from launch.lerobot_plugin.station import picture_size, start_station
 from launch.lerobot_plugin.target_loop import TargetLoop
@@ -36,9 +36,7 @@ class EyehandRobot(Robot):  # type: ignore[misc]
     def __init__(self, config: EyehandRobotConfig) -> None:
         super().__init__(config)
         self.config = config
-        self._config = load_config(config.config, config.overrides)
-        if self._config.rig.arm is None:
-            raise BadInput(f"{config.config}: rig {self._config.rig.name} has no arm")
+        self._config = self._loaded(config)
         self._loop: TargetLoop | None = None
         self._stack = ExitStack()
         self._photon_ns = 0
@@ -81,7 +79,7 @@ class EyehandRobot(Robot):  # type: ignore[misc]
         if self._loop is not None:
             raise DeviceAlreadyConnectedError(f"{self} is already connected.")
         with ExitStack() as stack:
-            station = start_station(self._config, self.config.heartbeat_ms, stack)
+            station = start_station(self._config, stack)
             self.cameras = dict(station.cameras)
             self._loop = station.loop
             self._stack = stack.pop_all()
@@ -130,6 +128,15 @@ class EyehandRobot(Robot):  # type: ignore[misc]
         self._loop = None
         self._stack.close()
         self.cameras = dict.fromkeys(self.cameras)
+
+    @staticmethod
+    def _loaded(config: EyehandRobotConfig) -> Config:
+        loaded = load_config(config.config, config.overrides)
+        rig = loaded.rig
+        if rig.arm is None:
+            raise BadInput(f"{config.config}: rig {rig.name} has no arm")
+        arm = rig.arm.model_copy(update={"heartbeat_ms": config.heartbeat_ms})
+        return loaded.model_copy(update={"rig": rig.model_copy(update={"arm": arm})})
 
     def _running(self) -> TargetLoop:
         if self._loop is None:
