@@ -41,7 +41,7 @@ class LeRobotArm:
         ranges_rad: The two ends of each joint [rad]: commands beyond are refused. Null where only the governor's hold.
         gripper_values: What the robot calls a closed and an open gripper.
         speed_rad_s: No joint's goal moves faster than this, whatever is commanded [rad/s].
-        rate_hz: Readings and actions a second [Hz]; the robot's bus may be slower.
+        bus_rate_hz: Readings and actions a second [Hz]; the robot's bus may be slower.
         silence_s: Time without a reading or an action that succeeds which is a fault [s].
         name: Name for logs; the robot's by default.
         clock: Run clock [ns].
@@ -63,20 +63,20 @@ class LeRobotArm:
         ranges_rad: Sequence[Sequence[float] | None] | None = None,
         gripper_values: Sequence[float] = GRIPPER_VALUES,
         speed_rad_s: float = 3.0,
-        rate_hz: float = 50.0,
+        bus_rate_hz: float = 50.0,
         silence_s: float = 0.5,
         name: str = "",
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._joints = JointMap(joints, gripper, units, signs, offsets_rad, ranges_rad, gripper_values)
         for option, value, low, high in (
-            ("rate_hz", rate_hz, *_RATES_HZ), ("speed_rad_s", speed_rad_s, 0.01, 20.0),
+            ("bus_rate_hz", bus_rate_hz, *_RATES_HZ), ("speed_rad_s", speed_rad_s, 0.01, 20.0),
             ("silence_s", silence_s, 0.05, 5.0),
         ):  # fmt: skip
             if not low <= value <= high:
                 raise BadInput(f"{option} {value}: expected {low:g} to {high:g}")
         self._type, self._config, self._name, self._clock = robot, dict(config or {}), name or robot, clock
-        self._speed, self._rate_hz, self._silence_s = speed_rad_s, rate_hz, silence_s
+        self._speed, self._bus_rate_hz, self._silence_s = speed_rad_s, bus_rate_hz, silence_s
         self._robot: Any = None
         self._goal: Goal | None = None
         self._cycle: BusCycle | None = None
@@ -119,7 +119,7 @@ class LeRobotArm:
             raise Missing(f"{self._where} is not calibrated: lerobot-calibrate --robot.type={self._type}{identity} ...")
         self._robot, self._goal = robot, Goal(self._speed, self._joints.clipped)
         self._cycle = BusCycle(
-            robot, self._joints, self._goal, self._where, self._clock, self._rate_hz, self._silence_s
+            robot, self._joints, self._goal, self._where, self._clock, self._bus_rate_hz, self._silence_s
         )
         self._await_state(self._cycle)
 

@@ -35,7 +35,7 @@ class Cell:
         monkeypatch.setattr(module, "make_robot", self.make)
 
     def new(self, **options: Any) -> LeRobotArm:
-        defaults = {"joints": ARM, "rate_hz": 100.0, "silence_s": 0.15, "clock": clock}
+        defaults = {"joints": ARM, "bus_rate_hz": 100.0, "silence_s": 0.15, "clock": clock}
         return LeRobotArm("bench", {"port": "/dev/null"}, **(defaults | options))
 
     def make(self, name: str, config: dict[str, Any]) -> BenchMotors:
@@ -264,7 +264,7 @@ def test_close_lets_go_and_is_safe_twice(cell: Cell) -> None:
     cell.arm.limp()
 
 
-@pytest.mark.parametrize("options", [{"rate_hz": 0.0}, {"speed_rad_s": math.inf}, {"silence_s": 0.0}])
+@pytest.mark.parametrize("options", [{"bus_rate_hz": 0.0}, {"speed_rad_s": math.inf}, {"silence_s": 0.0}])
 def test_options_out_of_range(cell: Cell, options: dict[str, float]) -> None:
     with pytest.raises(BadInput, match=next(iter(options))):
         cell.new(**options)

@@ -34,7 +34,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bench(**config: object) -> LeRobotArm:
-    return LeRobotArm("eyehand_bench", {"port": "/dev/null"} | config, joints=ARM, rate_hz=100.0)
+    return LeRobotArm("eyehand_bench", {"port": "/dev/null"} | config, joints=ARM, bus_rate_hz=100.0)
 
 
 def test_a_plug_in_of_somebody_else_is_found_and_driven() -> None:
@@ -97,7 +97,7 @@ def test_an_arm_that_is_not_calibrated() -> None:
 
 
 def test_it_runs_in_the_arm_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = {"robot": "eyehand_bench", "config": {"port": "/dev/null"}, "joints": list(ARM), "rate_hz": 100.0}
+    options = {"robot": "eyehand_bench", "config": {"port": "/dev/null"}, "joints": list(ARM), "bus_rate_hz": 100.0}
     epoch_ns = time.monotonic_ns()
     settings = HostSettings(
         "robot.lerobot.driver:LeRobotArm", options, rate_hz=100.0, epoch_ns=epoch_ns, heartbeat_ns=500_000_000,
