@@ -50,7 +50,8 @@ class Controller:
         command = [sys.executable, "-m", "robot.ur.loopback", "--address", address, "--unlock-delay", "0.1"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._process.stdout is not None
-        self._process.stdout.readline()
+        if not self._process.stdout.readline():
+            sys.exit(f"no controller could be put at {address}: is another one there?")
         self._control = socket.create_connection((address, CONTROL_PORT), timeout=10.0).makefile("rw")
 
     def say(self, line: str) -> str:
@@ -76,13 +77,14 @@ class Incident(NamedTuple):
 
 
 def setpoint(start: Array, tick: int) -> JointCommand:
+    """To and fro, beginning at rest; towards the middle of the joint's range, as each incident leaves it elsewhere."""
     joints = np.array(start)
-    joints[0] += 0.1 * (1.0 - np.cos(2.0 * np.pi * tick * PERIOD_S))
+    joints[0] -= np.copysign(0.1, start[0]) * (1.0 - np.cos(2.0 * np.pi * tick * PERIOD_S))
     return JointCommand(0, "position", joints, 0.0)
 
 
-def incident(arm: UrArm, controller: Controller, fault: str, folder: Path) -> Incident:
-    """Let something happen in the middle of a swing."""
+def incident(arm: UrArm, controller: Controller, fault: str, folder: Path) -> Incident | None:
+    """Let something happen in the middle of a swing; None if the machine was too busy to come that far."""
     start = arm.read_state().joint_positions_rad
     at_ns, tick, kind = 0, 0, "not seen"
     due = time.monotonic()
@@ -100,6 +102,8 @@ def incident(arm: UrArm, controller: Controller, fault: str, folder: Path) -> In
         due = max(due + PERIOD_S, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
     seen_ns = time.monotonic_ns()
+    if at_ns == 0:
+        return None
     time.sleep(0.5)
     times, joints, speeds = controller.trace(folder)
     after = times > at_ns
@@ -112,13 +116,20 @@ def incident(arm: UrArm, controller: Controller, fault: str, folder: Path) -> In
 def faults(arm: UrArm, controller: Controller, repeat: int) -> None:
     head = ("what happens", "named", "seen ms p50", "max", "rest ms p50", "max", "way rad")
     print("\n{:22s} {:16s} {:>12s} {:>7s} {:>12s} {:>7s} {:>9s}".format(*head))
+    early = 0
     with tempfile.TemporaryDirectory() as folder:
         for fault, cure in FAULTS.items():
-            rows = []
-            for _ in range(repeat):
-                rows.append(incident(arm, controller, fault, Path(folder)))
-                if cure:
-                    controller.say(cure)
+            rows: list[Incident] = []
+            while len(rows) < repeat:
+                row = incident(arm, controller, fault, Path(folder))
+                if row is None:
+                    early += 1
+                    if early > 20 + 10 * repeat:
+                        sys.exit("this machine is too busy")
+                    controller.say("reset")
+                else:
+                    rows.append(row)
+                    controller.say(cure or "status")
                 time.sleep(0.8 if fault.startswith("silence") else 0.1)
                 arm.recover()
             seen, rest, way = (np.array([row[i] for row in rows]) for i in (1, 2, 3))
@@ -127,6 +138,8 @@ def faults(arm: UrArm, controller: Controller, repeat: int) -> None:
                 f"{fault:22s} {kinds:16s} {np.median(seen):12.0f} {seen.max():7.0f} "
                 f"{np.median(rest):12.0f} {rest.max():7.0f} {way.max():9.3f}"
             )
+
+    print(f"silent for too long without a fault: {early} times")
 
 
 def calls(arm: UrArm, seconds: float) -> None:
