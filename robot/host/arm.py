@@ -52,6 +52,7 @@ class HostedArm:
         self._lock = threading.Lock()
         self._states: deque[RobotState] = deque(maxlen=_WAITING)
         self._newest: RobotState | None = None
+        self._last, self._shift = -1, 0
         self._status: tuple[Any, ...] = _NO_STATUS
         self._events: deque[HostEvent] = deque(maxlen=1024)
         self.notes: list[str] = []
@@ -134,7 +135,10 @@ class HostedArm:
         boxes = self._connected()
         boxes.beats.append(self._now_ns())
         rows = boxes.states.take()
-        for _, sequence, stamp_ns, a, b, c, d, e, f, u, v, w, x, y, z, opening in rows:
+        for _, number, stamp_ns, a, b, c, d, e, f, u, v, w, x, y, z, opening in rows:
+            if number + self._shift <= self._last:  # a driver that connects anew counts anew: its reader does not
+                self._shift = self._last + 1 - number
+            self._last = sequence = number + self._shift
             state = RobotState(sequence, stamp_ns, np.array((a, b, c, d, e, f)), np.array((u, v, w, x, y, z)), opening)
             self._states.append(state)
             self._newest = state

@@ -178,6 +178,19 @@ def test_a_run(rig: Rig) -> None:
         arm.read_state()
 
 
+def test_the_numbers_of_states_go_on_when_it_connects_anew(rig: Rig) -> None:
+    arm = rig.arm()
+    arm.connect()
+    before = arm.read_states()[-1].sequence
+    arm.close()
+    arm.connect()
+    time.sleep(0.02)
+    again = [state.sequence for state in arm.read_states()]
+    arm.close()
+    assert again[0] > before
+    assert again == sorted(set(again))
+
+
 @pytest.mark.parametrize(
     ("refuse", "error", "sentence"),
     [
