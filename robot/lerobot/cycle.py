@@ -105,15 +105,16 @@ class BusCycle:
         self._wants_limp = False
 
     def end(self) -> None:
-        """End the thread after its cycle; one that hangs in the bus is left behind."""
+        """End the thread after one more cycle, in which a last stop or limp arrives; one that hangs is left behind."""
         self._end.set()
         self._thread.join(_JOIN_S)
 
     # -- the thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        pacer, sequence = Pacer(self._clock, self._period_ns), 0
-        while not self._end.is_set() and self._fault is None:
+        pacer, sequence, last = Pacer(self._clock, self._period_ns), 0, False
+        while not last and self._fault is None:
+            last = self._end.is_set()
             try:
                 state = self._read(sequence)
                 sequence += 1
@@ -123,7 +124,8 @@ class BusCycle:
                 if self._clock() - self._well_ns > self._silence_ns:
                     kind: FaultKind = "disconnected" if isinstance(error, OSError) else "driver"
                     self._fail(kind, f"{type(error).__name__}: {error}")
-            pacer.wait()
+            if not last:
+                pacer.wait()
 
     def _fail(self, kind: FaultKind, why: str) -> None:
         self._fault = ArmFault(kind, f"{self._where}: {why}; see to its power and cables, then reset the arm")

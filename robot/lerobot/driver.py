@@ -108,12 +108,13 @@ class LeRobotArm:
         self._joints.find(robot.observation_features, robot.action_features)
         try:
             robot.connect(calibrate=False)
+            calibrated = robot.is_calibrated
         except Exception as error:  # each robot has its own ways of failing
             _let_go(robot)
             raise Missing(
                 f"{self._where} cannot be connected ({type(error).__name__}: {error}): see to its port, power, cables"
             ) from error
-        if not robot.is_calibrated:
+        if not calibrated:
             _let_go(robot)
             identity = f" --robot.id={self._config['id']}" if "id" in self._config else ""
             raise Missing(f"{self._where} is not calibrated: lerobot-calibrate --robot.type={self._type}{identity} ...")

@@ -216,6 +216,14 @@ def test_limp_of_a_robot_without_a_bus_holds(cell: Cell) -> None:
     cell.arm.send(command(TEN))
 
 
+def test_limp_and_close_at_once_leaves_the_arm_limp(cell: Cell) -> None:
+    for _ in range(5):
+        cell.arm.connect()
+        cell.arm.limp()
+        cell.arm.close()
+        assert not cell.motors.bus.torque
+
+
 def test_recover_of_an_arm_that_is_well_does_nothing(cell: Cell) -> None:
     cell.arm.connect()
     cell.arm.recover()
