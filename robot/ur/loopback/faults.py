@@ -75,6 +75,10 @@ class Front(Protocol):
         """Take no connections, but to the control port, for so long."""
         ...
 
+    def reset(self) -> None:
+        """As after powering up."""
+        ...
+
     def shift_clock(self, seconds: float) -> None:
         """Put the controller's clock forward."""
         ...
@@ -129,7 +133,7 @@ def _clear(front: Front, _: float) -> str:
 
 
 def _reset(front: Front, value: float) -> str:
-    front.controller.reset()
+    front.reset()
     return _clear(front, value)
 
 

@@ -13,7 +13,7 @@ from robot.ur.loopback.dashboard import DASHBOARD_PORT, DashboardSession
 from robot.ur.loopback.faults import CONTROL_PORT, ControlSession, Faults, parse
 from robot.ur.loopback.net import Connection, Network
 from robot.ur.loopback.outputs import Outputs
-from robot.ur.loopback.plant import CYCLE_S, Plant
+from robot.ur.loopback.plant import CYCLE_S, HomingPlant, Plant
 from robot.ur.loopback.primary import PRIMARY_PORT, kinematics_message
 from robot.ur.loopback.robotiq import GRIPPER_PORT, Gripper, GripperSession
 from robot.ur.loopback.rtde_session import RtdeSession
@@ -172,6 +172,13 @@ class UrFront:
     def set_drift(self, drift: float) -> None:
         """Let the controller's clock run faster than ours by this much from now on."""
         self._drift = drift
+
+    def reset(self) -> None:
+        """As after powering up; a plant that can be is back where it was at first."""
+        self.controller.reset()
+        if isinstance(self._plant, HomingPlant):
+            self._plant.home()
+            self.rehome()
 
     def rehome(self) -> None:
         """Hold where the plant is now: a simulated arm was put somewhere else at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,6 +26,15 @@ class Plant(Protocol):
         ...
 
 
+@runtime_checkable
+class HomingPlant(Protocol):
+    """A plant that can be put back where it was at first."""
+
+    def home(self) -> None:
+        """Be where it was at first, at once and at rest."""
+        ...
+
+
 class IdealPlant:
     """An arm without mass: each joint closes on its target exponentially, the gripper at a constant speed.
 
@@ -40,7 +49,8 @@ class IdealPlant:
     def __init__(
         self, joints_rad: Sequence[float] | Array, joint_lag_s: float = 0.008, gripper_stroke_s: float = 0.5
     ) -> None:
-        self._position: Array = np.array(joints_rad, dtype=np.float64)
+        self._start: Array = np.array(joints_rad, dtype=np.float64)
+        self._position = self._start
         self._velocity: Array = np.zeros(JOINTS)
         self._follow = 1.0 if joint_lag_s == 0.0 else 1.0 - math.exp(-CYCLE_S / joint_lag_s)
         self._stroke = CYCLE_S / gripper_stroke_s
@@ -50,6 +60,11 @@ class IdealPlant:
     def read(self) -> tuple[Array, Array, float]:
         """Joint positions, velocities, gripper opening."""
         return self._position, self._velocity, self._opening
+
+    def home(self) -> None:
+        """Be where it was at first, at once and at rest, the gripper open."""
+        self._position, self._velocity, self._opening = self._start, np.zeros(JOINTS), 1.0
+        self.blocked = False
 
     def command(self, joints_rad: Array, opening: float) -> None:
         """Let one cycle pass towards these targets; a `blocked` arm stays where it is, whatever it is told."""

@@ -164,6 +164,20 @@ def test_clock_offset_and_drift(plant: IdealPlant) -> None:
     assert front.controller.time_s - start == pytest.approx(0.012 * 1.01, abs=1e-12)
 
 
+def test_reset_is_as_after_powering_up(front: UrFront) -> None:
+    script = Peer(front, 30002)
+    script.send(b"movej([0,-1.5,1.5,-1.5,-1.5,0], a=2, v=1)\nset_tool_digital_out(0, True)\n")
+    step(front, 100)
+    assert front.controller.velocity_rad_s.any()
+    assert Peer(front, CONTROL_PORT).ask("reset") == "ok"
+    assert front.controller.joints_rad == pytest.approx(UR10E_HOME_RAD)
+    assert not front.controller.velocity_rad_s.any()
+    assert front.controller.registers.digital_outputs == 0
+    assert not front.controller.playing
+    step(front, 100)
+    assert front.controller.joints_rad == pytest.approx(UR10E_HOME_RAD)
+
+
 def test_trace_is_the_last_minute(front: UrFront, tmp_path: Path) -> None:
     for i in range(30_010):
         front.trace.add(i, np.full(6, float(i)), np.full(6, -float(i)))
