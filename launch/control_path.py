@@ -13,6 +13,7 @@ from policy import ActionChunk
 from robot.arm import JointCommand, RobotState
 from robot.governor import SafetyGovernor
 from robot.kinematics import Kinematics, Unreachable
+from robot.pose_targets import PoseTargets
 from robot.trajectory import JointTrajectory
 from robot.verdict import INTERVENTION_KINDS, Verdict
 
@@ -63,12 +64,14 @@ class ControlPath:
         self._period_ns = period_ns
         self._joints: Array | None = None
         self._gripper = 1.0
+        self._poses = PoseTargets(kinematics, trajectory.limits, period_ns * 1e-9)
         self._sampled: tuple[ActionChunk, int, Array] | None = None
 
     def reset(self) -> None:
         """Begin anew from the joints that the next state shows."""
         self._joints = None
         self._sampled = None
+        self._poses.reset()
         self._gripper = 1.0
 
     def __call__(
@@ -97,6 +100,7 @@ class ControlPath:
             except Unreachable as error:
                 note, kind, bits = str(error), "unreachable", UNREACHABLE_BIT
         if target is None:
+            self._poses.reset()
             joints, _, _ = self._trajectory.step_hold(dt_s)
             outcome = Outcome.STOPPED if rung is Rung.STOP else Outcome.HELD
         else:
@@ -125,6 +129,7 @@ class ControlPath:
             # what comes next goes on from what was sent, not from what was asked for
             self._trajectory.reset(*self._governor.start_over())
         if verdict.stopped:
+            self._poses.reset()
             outcome = Outcome.STOPPED
         elif verdict.interventions and outcome is Outcome.OK:
             outcome = Outcome.CLIPPED
@@ -136,19 +141,18 @@ class ControlPath:
     def _targets(self, chunk: ActionChunk, now_ns: int) -> tuple[Array, Array, float]:
         """Joints at this tick and at the next, and the gripper's opening."""
         assert self._joints is not None
-        cached = self._sampled
-        if cached is not None and cached[0] is chunk and cached[1] == now_ns:
-            here = cached[2]
-        else:
-            here = self._solve(chunk, now_ns, self._joints)[0]
         ahead_ns = now_ns + self._period_ns
-        ahead, gripper = self._solve(chunk, ahead_ns, here)
+        cached = self._sampled
+        known = cached[2] if cached is not None and cached[0] is chunk and cached[1] == now_ns else None
+        action, coming = chunk.sample(now_ns), chunk.sample(ahead_ns)
+        if chunk.space == "ee_pose":
+            here, ahead = self._poses.targets(_pose(action), _pose(coming), self._joints, known)
+        else:
+            here, ahead = action[:6], coming[:6]
         self._sampled = (chunk, ahead_ns, ahead)
-        return here, ahead, gripper
+        return here, ahead, float(coming[6])
 
-    def _solve(self, chunk: ActionChunk, t_ns: int, reference: Array) -> tuple[Array, float]:
-        action = chunk.sample(t_ns)
-        if chunk.space != "ee_pose":
-            return action[:6], float(action[6])
-        base_T_tcp = Pose.from_rotvec(action[3:6], action[:3])
-        return self._kinematics.joints(base_T_tcp, reference), float(action[6])
+
+def _pose(action: Array) -> Pose:
+    """base_T_tcp of an action."""
+    return Pose.from_rotvec(action[3:6], action[:3])

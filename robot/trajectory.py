@@ -94,6 +94,11 @@ class JointTrajectory:
         self._q, self._v, self._a = position, velocity, acceleration
 
     @property
+    def limits(self) -> JointLimits:
+        """Limits that the motion keeps."""
+        return self._limits
+
+    @property
     def is_ready(self) -> bool:
         """Whether `reset` has been called."""
         return self._q is not None

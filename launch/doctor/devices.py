@@ -105,14 +105,13 @@ def _describe(rs: Any, device: Any) -> str:
 def arms() -> Finding:
     """Drivers of real arms."""
     remedy = (
-        "not needed in simulation; for Universal Robots arms: pip install 'eyehand[ur]'; a driver of your own registers "
-        "under eyehand.arms"
+        "not needed in simulation; for Universal Robots arms: pip install 'eyehand[ur]'; a driver of your own "
+        "registers under eyehand.arms"
     )
     if importlib.util.find_spec("script_client") is None:
         return Finding("arms", "missing", "ur_rtde is not installed", remedy)
     try:
         require("script_client", "ur")
-        require("dashboard_client", "ur")
     except Exception as error:  # a native module that fails to load raises whatever it likes
         return Finding(
             "arms", "problem", f"ur_rtde does not import: {one_line(error)}", "pip install --force-reinstall ur_rtde"

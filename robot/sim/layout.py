@@ -114,7 +114,7 @@ def joints_for(world_T_gripper: Pose, near: npt.ArrayLike = HOME_JOINTS_RAD) -> 
     Raises:
         robot.kinematics.Unreachable: If there are none.
     """
-    return KINEMATICS.joints(WORLD_T_BASE.inverse() @ world_T_gripper, np.asarray(near, dtype=np.float64))
+    return KINEMATICS.any_joints(WORLD_T_BASE.inverse() @ world_T_gripper, np.asarray(near, dtype=np.float64))
 
 
 def cube_corners() -> Array:

@@ -92,6 +92,33 @@ def test_a_pose_out_of_reach_holds_and_says_so() -> None:
     assert len(made[0].note.splitlines()) == 1
 
 
+@pytest.mark.parametrize("off_rad", [0.003, 0.02])
+def test_a_path_past_the_wrists_singularity_is_followed_within_the_joints_speeds(off_rad: float) -> None:
+    """The tool tilts so that joint 5 would pass zero: joints 4 and 6 would have to turn by half a turn at once."""
+    arm = Follower()
+    start = arm.joints.copy()
+    start[4] = -0.4
+    arm.joints = start
+    first = arm.kinematics.tcp(start)
+    tilted = start.copy()
+    tilted[4] = 0.4
+    turn = (first.inverse() @ arm.kinematics.tcp(tilted)).rotvec
+    aside = Pose.from_rotvec(np.array([0.0, off_rad, 0.0]), np.zeros(3))
+    poses = [first @ Pose.from_rotvec(part * turn, np.zeros(3)) @ aside for part in np.linspace(0.0, 1.0, 21)]
+    actions = np.array([[*pose.translation, *pose.rotvec, 1.0] for pose in poses])
+    made = arm.run(ActionChunk(0, 100_000_000, "ee_pose", actions), 199)
+    assert {command.outcome for command in made} == {Outcome.OK}
+    joints = np.array([command.setpoint.joints for command in made])
+    limits = governor_limits(load_config("sim_pick_place")).joints
+    assert (np.abs(np.diff(joints, axis=0)) / 0.01 <= np.array(limits.velocity_rad_s)).all()
+    off_m = [
+        np.linalg.norm(arm.kinematics.tcp(row).translation - pose.translation)
+        for row, pose in zip(joints[::10], poses, strict=False)
+    ]
+    assert max(off_m) < 0.03
+    assert off_m[-1] < 0.005
+
+
 def test_old_photons_stop_the_arm_and_the_command_says_why() -> None:
     arm = Follower()
     arm.run(None, 2)
