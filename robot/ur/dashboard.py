@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
+import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from deploy.errors import Missing, require
+from deploy.errors import Missing
+from robot.ur.link import connect
 
 DASHBOARD_PORT: Final = 29999
-# ur_rtde waits this long for each answer [s]; it cannot be told otherwise.
-ANSWER_S: Final = 2.5
+_LINE_LIMIT: Final = 4096
+_NONE: Final = "PolyScope X has no dashboard server and is not supported"
 _LEAST_VERSION: Final = (5, 6)
 _REMOTE: Final = (
     "At the teach pendant: Settings > System > Remote Control > Enable, then choose Remote with the switch at the "
@@ -45,26 +46,29 @@ class Identity:
 
 
 class Dashboard:
-    """One connection to the dashboard server, through ur_rtde's client, whose waits are bounded (2.5 s an answer).
+    """One connection to the dashboard server: a line out, a line back, each in bounded time.
 
     Args:
         host: Address of the controller.
+        timeout_s: How long the connection and each answer may take [s].
 
     Raises:
-        Missing: If ur_rtde is not installed, or the controller does not answer or is too old, naming the address.
+        Missing: If the controller does not answer, naming its address.
     """
 
     def __init__(self, host: str, timeout_s: float) -> None:
-        self._host = host
-        self._client: Any = require("dashboard_client", "ur").DashboardClient(host, DASHBOARD_PORT, False)
+        self._where = f"UR dashboard server at {host}:{DASHBOARD_PORT}"
+        self._host, self._timeout_s = host, timeout_s
+        self._rest = b""
         try:
-            self._client.connect(round(timeout_s * 1e3))
-        except (RuntimeError, IndexError, ValueError) as error:
-            raise Missing(
-                f"UR dashboard server does not answer at {host}:{DASHBOARD_PORT} ({error}): see that PolyScope has "
-                "started and that the service is enabled under Settings > Security > Services. PolyScope X has none "
-                "and is not supported"
-            ) from error
+            self._socket = connect(host, DASHBOARD_PORT, timeout_s)
+        except Missing as error:
+            raise Missing(f"{error}. {_NONE}") from error
+        try:
+            self._line("the connection")
+        except Missing as error:
+            self.close()
+            raise Missing(f"{error}. {_NONE}") from error
 
     def ask(self, question: str) -> str:
         """Send one line and return the answer's.
@@ -73,12 +77,24 @@ class Dashboard:
             Missing: If there is none.
         """
         try:
-            self._client.send(f"{question}\n")
-            return str(self._client.receive()).strip()
-        except (RuntimeError, IndexError, ValueError) as error:
-            raise Missing(
-                f"UR dashboard server at {self._host}:{DASHBOARD_PORT} gives no answer to {question!r} ({error})"
-            ) from error
+            self._socket.sendall(f"{question}\n".encode())
+        except OSError as error:
+            raise Missing(f"{self._where} does not take {question!r}: {error}") from error
+        return self._line(repr(question))
+
+    def _line(self, asked: str) -> str:
+        deadline = time.monotonic() + self._timeout_s
+        while b"\n" not in self._rest:
+            try:
+                self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+                data = self._socket.recv(4096)
+            except OSError as error:
+                raise Missing(f"{self._where} gives no answer to {asked} within {self._timeout_s:g} s") from error
+            if not data or len(self._rest) > _LINE_LIMIT:
+                raise Missing(f"{self._where} gives no answer to {asked}: it closed the connection")
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode("utf-8", "replace").strip()
 
     def identity(self) -> Identity:
         """Ask for everything.
@@ -103,8 +119,7 @@ class Dashboard:
 
     def close(self) -> None:
         """End the connection."""
-        with contextlib.suppress(RuntimeError):
-            self._client.disconnect()
+        self._socket.close()
 
 
 def require_remote(identity: Identity) -> None:

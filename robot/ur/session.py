@@ -129,6 +129,9 @@ class Session:
         with self._lock:
             self._guarding, self._fault, self._gives_way = False, None, False
             self._commands.clear(self._clock())
+        # The script comes by another way: it must not find the command that ended the one before.
+        if self.round_trip_ns(_STATES_S) is None:
+            raise Missing(f"UR controller at {self._host} does not take registers: switch its control box off and on")
         with contextlib.closing(script.upload(self._host, program, self._settings.timeout_s)) as connection:
             connection.settimeout(0.0)
 

@@ -525,7 +525,6 @@ def test_realsense_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_drivers_of_arms(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
     monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _name: object() if installed else None)
     monkeypatch.setitem(sys.modules, "script_client", ModuleType("script_client"))
-    monkeypatch.setitem(sys.modules, "dashboard_client", ModuleType("dashboard_client"))
     found = devices.arms()
     assert found.status == ("ok" if installed else "missing")
     assert ("eyehand[ur]" in found.remedy) is not installed

@@ -92,7 +92,7 @@ def test_a_program_that_was_left_running_is_replaced(loopback: LoopbackProcess) 
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch, loopback: LoopbackProcess) -> None:
-    monkeypatch.setitem(sys.modules, "dashboard_client", None)
+    monkeypatch.setitem(sys.modules, "script_client", None)
     assert "eyehand[ur]" in connect(loopback.address)
 
 
