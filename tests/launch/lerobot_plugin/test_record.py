@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("lerobot", reason="needs LeRobot: make test-lerobot")
 from deploy.training import cpu_torchvision
 
-cpu_torchvision.install()
+STAND_IN = cpu_torchvision.install()
 from deploy.errors import BadInput  # noqa: E402
 from launch.lerobot_plugin.config_eyehand import EyehandRobotConfig  # noqa: E402
 from launch.lerobot_plugin.eyehand import EyehandRobot  # noqa: E402
@@ -104,12 +104,14 @@ def test_lerobot_record_drives_it_and_the_data_set_loads(home: Path) -> None:
     assert data.meta.robot_type == "eyehand"
     assert data.num_episodes == 1
     assert SECONDS * FPS * 0.3 < len(data) <= SECONDS * FPS + 1
-    states = np.stack([data[k]["observation.state"].numpy() for k in range(len(data))])
-    actions = np.stack([data[k]["action"].numpy() for k in range(len(data))])
+    states = np.array(data.hf_dataset.with_format("numpy")["observation.state"][:])
+    actions = np.array(data.hf_dataset.with_format("numpy")["action"][:])
     assert np.ptp(actions[:, 0]) > 0.4
     assert np.ptp(states[:, 0]) > 0.35  # the arm did swing,
     assert np.ptp(states[:, 1:6], axis=0).max() < 0.05  # and nothing else did
     assert np.ptp(states[:, 6]) > 0.6  # the gripper went
+    if STAND_IN:
+        pytest.skip("the arm moved as it should; this torchvision cannot decode the pictures")
     first, later = (data[k]["observation.images.wrist"].numpy() for k in (0, len(data) // 4))
     assert first.shape == (3, 480, 640)
     assert np.abs(first - later).mean() > 0.005  # the camera moved with it
