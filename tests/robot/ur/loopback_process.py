@@ -31,7 +31,8 @@ class LoopbackProcess:
 
     def __init__(self, address: str, *options: str) -> None:
         self.address = address
-        command = [sys.executable, "-m", "robot.ur.loopback", "--address", address, *options]
+        # it ends by itself: a test session that is killed leaves nothing behind for long
+        command = [sys.executable, "-m", "robot.ur.loopback", "--address", address, "--seconds", "900", *options]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
