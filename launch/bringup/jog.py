@@ -72,7 +72,8 @@ def _jog_joint(mover: Mover, plan: JogPlan, joint: int, name: str) -> Finding:
     """Move a joint to one side, to the other, and back."""
     start = mover.begin()
     moved: list[float] = []
-    others = behind = 0.0
+    others = 0.0
+    tracks = []
     for side in (plan.angle_rad, -plan.angle_rad):
         target = start.copy()
         target[joint] += side
@@ -83,9 +84,10 @@ def _jog_joint(mover: Mover, plan: JogPlan, joint: int, name: str) -> Finding:
         here = mover.state.joint_positions_rad - start
         moved.append(float(here[joint]))
         others = max(others, float(np.abs(np.delete(here, joint)).max()))
-        behind = max(behind, mover.behind_rad())
+        tracks.append(mover.track)
     mover.go(start, plan.settle_s)
     mover.rest()
+    behind = max(track.behind_rad() for track in tracks)
     return judge_motion(name, plan.angle_rad, (moved[0], moved[1]), others, behind)
 
 
@@ -162,11 +164,12 @@ def _host_said(mover: Mover) -> Finding:
     events = mover.host.events()
     clamps = [event for event in events if event.kind in _CLAMPS]
     late = sum(event.count for event in events if event.kind == "late")
-    figures = {"clamps": len(clamps), "late": late}
-    if clamps:
-        said = "; ".join(f"{event.kind} of joint {event.joint}: {event.text}" for event in clamps[:3])
-        return Finding("arm host", "failure", f"it had to clamp: {said}", "please report it", figures)
+    figures = {"clamps": sum(event.count for event in clamps), "late": late}
     if late:
+        detail = f"{late} commands came late; catching up, it clamped {figures['clamps']} times"
         remedy = "allow real time (docs/realtime.md), or leave this computer alone"
-        return Finding("arm host", "warning", f"it clamped nothing; {late} commands came late", remedy, figures)
+        return Finding("arm host", "warning", detail, remedy, figures)
+    if clamps:
+        said = ", ".join(sorted({f"{event.kind} of joint {event.joint}" for event in clamps}))
+        return Finding("arm host", "failure", f"it had to clamp what came in time: {said}", "please report it", figures)
     return Finding("arm host", "ok", "it clamped nothing, and no command came late", figures=figures)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -80,6 +80,33 @@ class Refused(Exception):
         self.why = why
 
 
+@dataclass(slots=True)
+class Track:
+    """One motion, as it was sent and as it was seen.
+
+    Attributes:
+        sent: When [ns, run clock] and what, shape (6,) [rad].
+        seen: States, in order, none twice.
+    """
+
+    sent: list[tuple[int, Array]] = field(default_factory=list)
+    seen: list[RobotState] = field(default_factory=list)
+
+    def behind_rad(self) -> float:
+        """The furthest that a joint was from where it had been sent at that time [rad].
+
+        Raises:
+            robot.arm.ArmFault: If no state came.
+        """
+        sent_ns, sent = [ns for ns, _ in self.sent], np.array([joints for _, joints in self.sent])
+        states = [state for state in self.seen if sent_ns and state.stamp_ns >= sent_ns[0]]
+        if not states:
+            raise ArmFault("driver", "no state came while the arm moved")
+        stamps = [state.stamp_ns for state in states]
+        wanted = np.array([np.interp(stamps, sent_ns, column) for column in sent.T]).T
+        return float(np.abs(np.array([state.joint_positions_rad for state in states]) - wanted).max())
+
+
 class Mover:
     """An arm behind an arm host of its own, which brings it to rest and holds it, whatever ends this process.
 
@@ -95,6 +122,7 @@ class Mover:
     Attributes:
         host: The arm host.
         state: The newest state.
+        track: The newest motion. What takes time to make of it must wait until the arm rests.
     """
 
     def __init__(
@@ -121,8 +149,7 @@ class Mover:
         self._governor = SafetyGovernor(slow, kinematics, self._dt)
         self._cancelled = False
         self.state: RobotState
-        self._sent: list[tuple[int, Array]] = []
-        self._seen: list[RobotState] = []
+        self.track = Track()
 
     def begin(self) -> Array:
         """Start from where the arm is, at rest; its joints, shape (6,) [rad]."""
@@ -144,7 +171,7 @@ class Mover:
             Refused: If the governor stopped it.
             robot.arm.ArmFault: If the arm cannot be commanded, or `cancel` was called.
         """
-        self._sent, self._seen = [], []
+        self.track = Track()
         pacer = Pacer(self._clock, self._period_ns)
         settled_s = waited_s = 0.0
         while settled_s <= settle_s and waited_s < settle_s + LONGEST_STOP_S:
@@ -159,20 +186,6 @@ class Mover:
                 settled_s = settled_s + self._dt if rests else 0.0
             pacer.wait()
         self._listen()
-
-    def behind_rad(self) -> float:
-        """The furthest that a joint was in the last motion from where it had been sent at that time [rad].
-
-        Raises:
-            robot.arm.ArmFault: If no state came.
-        """
-        sent_ns, sent = [ns for ns, _ in self._sent], np.array([joints for _, joints in self._sent])
-        states = [state for state in self._seen if sent_ns and state.stamp_ns >= sent_ns[0]]
-        if not states:
-            raise ArmFault("driver", "no state came while the arm moved")
-        stamps = [state.stamp_ns for state in states]
-        wanted = np.array([np.interp(stamps, sent_ns, column) for column in sent.T]).T
-        return float(np.abs(np.array([state.joint_positions_rad for state in states]) - wanted).max())
 
     def rest(self) -> float:
         """Tell the arm to stop, and wait for it; how long it took, at most `LONGEST_STOP_S` [s]."""
@@ -200,7 +213,8 @@ class Mover:
         if self._cancelled:
             raise ArmFault("driver", "interrupted: the arm was told to come to rest")
         states = self.host.read_states()
-        self._seen += [state for state in states if not self._seen or state.sequence > self._seen[-1].sequence]
+        seen = self.track.seen
+        seen += [state for state in states if not seen or state.sequence > seen[-1].sequence]
         self.state = states[-1]
 
     def _send(self, joints: Array) -> None:
@@ -213,7 +227,7 @@ class Mover:
         if (verdict.command.joints != joints).any():
             self._trajectory.reset(*self._governor.start_over())
         self.host.send(verdict.command)
-        self._sent.append((now_ns, np.array(verdict.command.joints)))
+        self.track.sent.append((now_ns, np.array(verdict.command.joints)))
 
 
 def _at_most(values: Six, most: float) -> Six:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import socket
 import sys
@@ -15,7 +16,7 @@ from deploy.errors import BadInput, Missing
 from launch.cli.say import progress
 from launch.interruption import Interruption
 
-_LOOK_S = 0.2
+_LOOK_S = 0.5
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -49,6 +50,8 @@ def execute(options: argparse.Namespace) -> int:
 @contextmanager
 def simulated_cell(options: argparse.Namespace) -> Iterator[Callable[[], None]]:
     """The simulated cell behind the controller, as a process; gives what sees whether it is still there."""
+    if importlib.util.find_spec("mujoco") is None:
+        raise Missing("mujoco is not installed: pip install 'eyehand[sim]', or give --ideal for an arm without physics")
     from robot.sim.settings import WorldSettings
     from robot.sim.world_process import WorldProcess
 
@@ -127,7 +130,10 @@ class ControllerLog:
 
     def new(self) -> list[str]:
         """Events since the last call, oldest first."""
-        events: list[str] = json.loads(inject(self._address, "status"))["events"]
+        try:
+            events: list[str] = json.loads(inject(self._address, "status"))["events"]
+        except Missing:  # silent on purpose, perhaps; whether it is there at all is seen elsewhere
+            return []
         known, self._last = set(self._last), events
         return [event for event in events if event not in known]
 

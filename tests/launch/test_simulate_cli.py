@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy.errors import Missing
+from launch.cli import simulate
 from launch.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +73,7 @@ def test_it_says_how_to_use_it_and_ends_with_ctrl_c(
     assert json.loads(capsys.readouterr().out)["safety_mode"] == "PROTECTIVE_STOP"
     assert fault("nonsense") == 2
     assert "no fault named 'nonsense': choose one of clear" in capsys.readouterr().err
-    time.sleep(0.4)  # it looks a few times a second
+    time.sleep(0.8)  # it looks twice a second
     assert ideal.end() == 0
     assert any("controller:" in line and "protective stop" in line for line in ideal.said)
     with np.load(trace) as rows:
@@ -104,6 +106,30 @@ def test_a_taken_address_is_2() -> None:
         assert main(["simulate", "ur", "--ideal", "--address", f"{NET}.4"]) == 2
     finally:
         assert first.end() == 0
+
+
+def test_without_the_simulator_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert main(["simulate", "ur", "--address", f"{NET}.5"]) == 3
+    said = capsys.readouterr().err
+    assert "pip install 'eyehand[sim]'" in said
+    assert "--ideal" in said
+
+
+def test_events_come_once_and_silence_on_purpose_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([["1.0 a"], ["1.0 a", "2.0 b"], None, ["1.0 a", "2.0 b", "3.0 c"]])
+
+    def answer(*_: str) -> str:
+        events = next(answers)
+        if events is None:
+            raise Missing("timed out")
+        return json.dumps({"events": events})
+
+    monkeypatch.setattr(simulate, "inject", answer)
+    log = simulate.ControllerLog(f"{NET}.7")
+    assert [log.new() for _ in range(4)] == [["1.0 a"], ["2.0 b"], [], ["3.0 c"]]
 
 
 @pytest.mark.parametrize("name", ["trace.csv", "no/such/folder/trace.npz"])

@@ -16,6 +16,7 @@ from launch.cli.main import main
 from launch.config import load_config
 from launch.wiring import arm_model
 from robot.kinematics import UR10E
+from robot.ur.robotiq import ROBOTIQ_PORT
 from tests.launch.bringup.conftest import behind
 from tests.robot.ur.loopback_process import LoopbackProcess
 
@@ -72,10 +73,11 @@ def test_the_gripper_is_not_woken(
     controller: LoopbackProcess,
     looked: Looked,
 ) -> None:
-    for _ in range(2):
-        _, found = looked()
-        assert found["gripper"]["status"] == "warning"
-        assert found["gripper"]["figures"]["status"] == 0
+    _, found = looked()
+    with socket.create_connection((controller.address, ROBOTIQ_PORT)) as gripper:
+        gripper.sendall(b"GET STA\n")
+        assert gripper.recv(64).split() == [b"STA", b"0"]
+    assert (found["gripper"]["status"], found["gripper"]["figures"]["status"]) == ("warning", 0)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ def test_every_joint_goes_to_both_sides_and_comes_back(
         assert finding.figures["others_deg"] < 0.2
     assert (found[6].name, found[6].status) == ("stop", "ok")
     assert 0.0 < found[6].figures["went_deg"] < 2.0
-    assert (found[7].name, found[7].figures["clamps"]) == ("arm host", 0)
+    assert found[7].name == "arm host"
+    assert found[7].status != "failure", found[7]
     status = controller.status()
     assert status["joints_rad"] == pytest.approx(before, abs=2e-3)
     assert status["velocity_rad_s"] == pytest.approx([0.0] * 6, abs=1e-3)
