@@ -68,4 +68,4 @@ def note_events(arm: HostedArm, notes: Notes) -> None:
         notes.add(note)
     for event in arm.events():
         if event.kind in ("position", "velocity", "acceleration", "non_finite", "heartbeat_lost", "main_gone", "fault"):
-            notes.add(f"arm host: {event.text}", f"arm host {event.kind} {event.joint}")
+            notes.add(f"arm host: {event.sentence}", f"arm host {event.kind} {event.joint}")

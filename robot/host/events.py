@@ -61,6 +61,14 @@ class HostEvent:
     duration_s: float = math.nan
     distance_rad: float = math.nan
 
+    @property
+    def sentence(self) -> str:
+        """For a person: its text, or what was asked for and what was allowed."""
+        if self.text:
+            return self.text
+        where = f"joint {self.joint}: " if self.joint >= 0 else ""
+        return f"{where}{self.kind} {self.value:.4g} against {self.limit:.4g}, clamped"
+
     def as_json(self) -> dict[str, Any]:
         """What it says, without what says nothing."""
         tree: dict[str, Any] = {"stamp_ns": self.stamp_ns, "kind": self.kind, "text": self.text}

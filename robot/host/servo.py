@@ -12,7 +12,7 @@ import numpy as np
 
 from deploy.errors import EyehandError
 from deploy.pacer import Pacer
-from robot.arm import Arm, ArmFault, CommandMode, FaultKind, JointCommand, RobotState
+from robot.arm import Arm, ArmFault, BufferedArm, CommandMode, FaultKind, JointCommand, RobotState
 from robot.host.clamp import SetpointClamp
 from robot.host.cycle_times import CycleTimes
 from robot.host.events import EventKind, HostEvent
@@ -70,6 +70,7 @@ class Servo:
     ) -> None:
         self._observer = Observer()
         self._driver, self._boxes, self._settings, self._clock = driver, boxes, settings, clock
+        self._buffered = driver if isinstance(driver, BufferedArm) else None
         self._journal, self._main_gone = journal, main_gone
         self._dt = settings.period_s
         self._clamp = SetpointClamp(settings.limits, self._dt)
@@ -134,15 +135,17 @@ class Servo:
 
     def _read(self, now_ns: int) -> RobotState:
         self.calling = ("read_state", now_ns)
-        state = self._driver.read_state()
+        states = self._buffered.read_states() if self._buffered is not None else []
+        state = states[-1] if states else self._driver.read_state()
         self.calling = ("", 0)
-        joints, speeds = state.joint_positions_rad.tolist(), state.joint_velocities_rad_s.tolist()
-        self._observer.see(joints, speeds)
+        self._observer.see(state.joint_positions_rad.tolist(), state.joint_velocities_rad_s.tolist())
         if not self._started:
             self._start(state)
-        if state.sequence != self._sequence:
-            self._sequence = state.sequence
-            self._boxes.states.append(state.sequence, state.stamp_ns, *joints, *speeds, state.gripper_opening)
+        for one in states or [state]:
+            if one.sequence != self._sequence:
+                self._sequence = one.sequence
+                joints, speeds = one.joint_positions_rad.tolist(), one.joint_velocities_rad_s.tolist()
+                self._boxes.states.append(one.sequence, one.stamp_ns, *joints, *speeds, one.gripper_opening)
         return state
 
     def _start(self, state: RobotState) -> None:

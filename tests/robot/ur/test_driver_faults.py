@@ -82,7 +82,7 @@ def test_fault_is_named_the_arm_comes_to_rest_and_goes_on_only_when_told(
         before = np.array(loopback.status()["joints_rad"])
         arm.recover()
         after = arm.read_state().joint_positions_rad
-        assert np.abs(after - before).max() < 1e-3
+        assert np.abs(after - before).max() < 5e-3  # the servo still closes on its last setpoint
         stream(arm, 0.2, swing(after))
         assert loopback.status()["runtime"] == "PLAYING"
     assert capfd.readouterr() == ("", "")
