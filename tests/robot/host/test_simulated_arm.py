@@ -47,9 +47,9 @@ def test_it_follows_and_a_new_scene_does_not_pull_it_back(world: WorldProcess, t
         time.sleep(0.3)
         world.reset(2)
         home = np.array(HOME_JOINTS_RAD)
-        wait_for(lambda: np.abs(arm.read_states()[-1].joint_positions_rad - home).max() < 5e-3, "home")
+        wait_for(lambda: np.abs(arm.read_states()[-1].joint_positions_rad - home).max() < 0.02, "home")
         time.sleep(0.3)
-        assert np.abs(arm.read_states()[-1].joint_positions_rad - home).max() < 5e-3
+        assert np.abs(arm.read_states()[-1].joint_positions_rad - home).max() < 0.02
         drive(arm, EPOCH_NS, 0.3)
         assert arm.read_state().joint_positions_rad[0] > HOME_JOINTS_RAD[0] + 0.03
     finally:
