@@ -80,7 +80,8 @@ def _data_set(root: Path) -> Any:
         module = importlib.import_module("lerobot.datasets.lerobot_dataset")
     except ImportError:
         module = importlib.import_module("lerobot.datasets")
-    return module.LeRobotDataset("eyehand/sweep", root=root)
+    # torchcodec needs the system's FFmpeg, PyAV brings its own
+    return module.LeRobotDataset("eyehand/sweep", root=root, video_backend="pyav")
 
 
 def test_lerobot_record_drives_it_and_the_data_set_loads(home: Path) -> None:
