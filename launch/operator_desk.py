@@ -30,11 +30,16 @@ class OperatorDesk:
         self._latched.write_text(f"{sentence}\n", encoding="utf-8")
 
     def reset_wanted(self) -> bool:
-        """Whether the operator wants the safe stop to be let go; asking takes the wish away."""
-        if not self._reset.exists():
+        """Whether the operator wants the safe stop to be let go; asking takes the wish away.
+
+        A wish that nobody can be waiting for any more is void: an arm must not move long after it was asked to.
+        """
+        try:
+            age_s = time.time() - self._reset.stat().st_mtime
+        except OSError:
             return False
         self._reset.unlink(missing_ok=True)
-        return True
+        return abs(age_s) <= ANSWER_S
 
     def clear(self) -> None:
         """No safe stop is latched (any more): that is the operator's answer."""
@@ -63,15 +68,18 @@ def ask_for_reset(run_dir: Path, wait_s: float = ANSWER_S) -> str:
         raise BadInput(
             f"{run_dir}: no safe stop is latched there; give the folder of the run that is going on"
         ) from None
-    (run_dir / RESET).touch()
     deadline = time.monotonic() + wait_s
-    while latched.exists() or (run_dir / RESET).exists():
-        if time.monotonic() > deadline:
-            (run_dir / RESET).unlink(missing_ok=True)
-            raise Missing(
-                f"{run_dir}: the run did not take the reset in {wait_s:g} s: is its process alive, does the arm rest?"
-            )
-        time.sleep(0.05)
+    try:
+        (run_dir / RESET).touch()
+        while latched.exists() or (run_dir / RESET).exists():
+            if time.monotonic() > deadline:
+                raise Missing(
+                    f"{run_dir}: the run did not take the reset in {wait_s:g} s: "
+                    "is its process alive, does the arm rest?"
+                )
+            time.sleep(0.05)
+    finally:  # whoever gave up waiting, also by Ctrl-C, does not want the arm to move later
+        (run_dir / RESET).unlink(missing_ok=True)
     if (run_dir / SUMMARY).exists():
         raise BadInput(f"{run_dir}: the run has ended, still stopped: {sentence}")
     return sentence

@@ -30,6 +30,9 @@ class RunFolder:
         path: The folder; it is made here.
         virtual: Whether the clock is virtual: then recording may slow the run down, on the wall clock it may not.
         epoch_offset_ns: Unix epoch minus run clock [ns].
+
+    Attributes:
+        discarded: Whether the run never began and its folder is gone.
     """
 
     def __init__(self, config: Config, path: Path, *, virtual: bool, epoch_offset_ns: int = 0) -> None:
@@ -39,6 +42,7 @@ class RunFolder:
         self.recorder = Recorder(writer, blocking=virtual, images=config.record.images)
         self.account = RunAccount(config, Tally.of(config))
         self.details: list[dict[str, Any]] = []
+        self.discarded = False
         self._facts: Callable[[], dict[str, Any]] | None = None
         self.recorder.text(CONFIG, to_yaml(config), 0)
 
@@ -83,6 +87,7 @@ class RunFolder:
 
     def discard(self) -> None:
         """The run did not begin: leave nothing behind."""
+        self.discarded = True
         self.recorder.close()
         shutil.rmtree(self.path, ignore_errors=True)
 

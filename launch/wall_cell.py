@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import BadInput
+from deploy.errors import BadInput, Missing
 from launch.config import Config
 from launch.config.rig import RigConfig
 from launch.schedulers.wall import RunClock
@@ -116,7 +116,10 @@ class WallCell:
 
     def notes(self) -> list[str]:
         """What the system refused the world, and how often it was late."""
-        status = self._world.client.status()
+        try:
+            status = self._world.client.status()
+        except Missing as error:  # it is gone: what ended the run says so, and what was recorded is kept
+            return [str(error)]
         late = [f"simulated world: {status.slips} times more than 100 ms late: this machine is too busy"]
         return status.notes + (late if status.slips else [])
 

@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from deploy.errors import EyehandError, Missing
+from deploy.errors import Missing
 from deploy.realtime import Realtime
 from launch.arm_host import hosted_arm, note_events
 from launch.config import Config
@@ -103,9 +103,10 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
                 _let_go(arm, scheduler)
             for note in (*realtime.notes, *(cell.notes() if cell is not None else ())):
                 scheduler.notes.add(note)
-            result = folder.finish(
-                executor, clock(), scheduler.notes, judged=cell is not None, interrupted=interruption.requested
-            )
+            if not folder.discarded:
+                result = folder.finish(
+                    executor, clock(), scheduler.notes, judged=cell is not None, interrupted=interruption.requested
+                )
     return result, folder.account
 
 
@@ -117,7 +118,7 @@ def _connect(arm: HostedArm, folder: RunFolder) -> None:
     """
     try:
         arm.connect()
-    except (EyehandError, ArmFault) as error:
+    except BaseException as error:
         if not folder.details:
             folder.discard()
         if isinstance(error, ArmFault):

@@ -63,6 +63,7 @@ class ControlLoop:
         self._chunk: Item | None = None
         self._let_go_until_ns = self._from_ns = -1
         self._ticked_ns: int | None = None
+        self._begun = False
 
     # -- the planning loop's side -----------------------------------------------------------------------------------
 
@@ -139,7 +140,12 @@ class ControlLoop:
         except ArmFault as fault:
             self._cannot_be_commanded(fault, now_ns)
             return
-        self.can_let_go = ladder.latched is not None and _rests(state.value)
+        rests = _rests(state.value)
+        if not (self._begun or rests):
+            ladder.tick(now_ns, None, state.photon_ns)
+            return  # it brakes from what was before: the control path begins at rest
+        self._begun = True
+        self.can_let_go = ladder.latched is not None and rests
         if self.can_let_go and clock() <= self._let_go_until_ns:
             self._start_anew(now_ns)
         chunk = self._chunk

@@ -72,9 +72,11 @@ def main(descriptors: list[str]) -> int:
             details: dict[str, Any] = {"pid": os.getpid(), "realtime": realtime.achieved, "notes": realtime.notes}
             journal.tell(HostEvent(clock(), "connected", text), **details)
             end.send({"name": driver.name, "joint_names": list(driver.joint_names), "notes": realtime.notes})
-            servo.run()
-        if not servo.gave_way:
-            driver.stop()
+            try:
+                servo.run()
+            finally:
+                if not servo.gave_way:
+                    driver.stop()
     finally:
         driver.close()
         journal.tell(HostEvent(clock(), "closed"))

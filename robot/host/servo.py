@@ -347,6 +347,9 @@ class Servo:
         self.calling = ("", 0)
         self._status.fail(kind, sentence)
         self._journal.tell(HostEvent(now_ns, "fault", sentence), fault=kind)
+        if self._recovering:  # somebody waits for the answer
+            self._status.answer(self._recovering, succeeded=False)
+            self._recovering = 0
         known = self._mode is Mode.FAULT
         self._mode, self._motion = Mode.FAULT, None
         if known:
@@ -378,7 +381,7 @@ class Servo:
             self._status.answer(number, succeeded=False)
             return
         if self._mode in (Mode.FAULT, Mode.LIMP):
-            self.calling = ("recover", now_ns)
+            self.calling, self._recovering = ("recover", now_ns), number
             try:
                 self._driver.recover()
                 self._limp_at_ns = None
@@ -386,9 +389,8 @@ class Servo:
                 self._mode = Mode.HOLD
                 self._read(now_ns)
             except (ArmFault, EyehandError) as still:
-                self._mode = Mode.FAULT
-                kind: FaultKind = still.kind if isinstance(still, ArmFault) else "disconnected"
-                self._status.fail(kind, str(still))
+                self._mode, self._recovering = Mode.FAULT, 0
+                self._status.fail(still.kind if isinstance(still, ArmFault) else "disconnected", str(still))
                 self._status.answer(number, succeeded=False)
                 return
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -77,6 +78,29 @@ def test_a_run_that_does_not_answer(desk: OperatorDesk, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == {LATCHED}  # the wish is gone: a run that wakes up later does not let go
     assert not desk.reset_wanted()
+
+
+def test_a_wish_that_nobody_waits_for_any_more_is_void(desk: OperatorDesk, tmp_path: Path) -> None:
+    desk.show(WHY)
+    (tmp_path / RESET).touch()
+    long_ago = time.time() - 2.0 * operator_desk.ANSWER_S
+    os.utime(tmp_path / RESET, (long_ago, long_ago))
+    assert not desk.reset_wanted()
+    assert names(tmp_path) == {LATCHED}
+
+
+def test_an_operator_who_stops_waiting_leaves_no_wish(
+    desk: OperatorDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        assert (tmp_path / RESET).exists()
+        raise KeyboardInterrupt
+
+    desk.show(WHY)
+    monkeypatch.setattr(operator_desk.time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        ask_for_reset(tmp_path)
+    assert names(tmp_path) == {LATCHED}
 
 
 @pytest.mark.parametrize("left", [(), (LATCHED,), (RESET,), (LATCHED, RESET)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ pytest.importorskip("mujoco", reason="the simulator's extra is not installed: pi
 
 from launch.config.budget import FallbackConfig
 from launch.ledger import Outcome, Reason, Rung, Stage
-from robot.arm import ArmFault
+from robot.arm import ArmFault, RobotState
 from tests.launch.faults.parts import MS, SECOND, BreakingControl, Decision, Run
 from tests.launch.faults.wall_cell import LIMIT_MS, SLACK_NS, WALL, WallCell, rules
 from tests.launch.live_cell import LiveCell
@@ -262,6 +263,26 @@ def test_an_arm_in_a_fault_is_left_alone_until_the_operator_resets(live: LiveCel
     assert not [what for t_ns, what in run.told if stopped.now_ns < t_ns < let_go.now_ns and what == "send"]
     assert any("a protective stop" in said for said in run.said)
     went_on(cell, run, stopped)
+
+
+def test_an_arm_that_still_brakes_when_an_episode_begins_is_waited_for(live: LiveCell) -> None:
+    cell = WallCell(live)
+    read = cell.arm.read_state
+    seen: list[int] = []
+
+    def brakes() -> RobotState:
+        state = read()
+        if cell.elapsed_s < 0.5:
+            seen.append(cell.clock())
+            return replace(state, joint_velocities_rad_s=np.full(6, 0.3))
+        return state
+
+    cell.arm.read_state = brakes  # type: ignore[method-assign]
+    run = cell.run(lambda: cell.is_under_way)
+    assert len(seen) > 5
+    sent = [t_ns for t_ns, what in run.told if what == "send"]
+    assert sent[0] > seen[-1]
+    assert run.rungs(Rung.STOP) == []
 
 
 def latched_for(cell: WallCell, seconds: float) -> bool:

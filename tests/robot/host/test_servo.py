@@ -288,6 +288,40 @@ def test_recovering_while_it_still_brakes_or_parks_waits_for_rest(tmp_path: Path
     bench.assert_gentle()
 
 
+def test_a_fault_while_it_still_brakes_answers_who_asked_for_recovery(bench: Bench) -> None:
+    bench.move(40)
+    bench.cycles(52)  # it brakes: the heartbeat was lost
+    number = bench.ask(RECOVER)
+    bench.cycles(1)
+    assert bench.fault is not None
+    assert bench.status[3] != number
+    bench.arm.fault = ArmFault("protective_stop", "a collision")
+    bench.cycles(1)
+    assert bench.fault == ("protective_stop", "a collision")
+    assert bench.status[3:5] == (number, False)
+
+
+def test_an_error_in_the_driver_s_recovery_is_answered(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+    bench.move(10)
+    bench.arm.fault = ArmFault("protective_stop", "a collision")
+    bench.cycles(1)
+    recover = bench.arm.recover
+
+    def fail() -> None:
+        raise ZeroDivisionError("an error of the driver's own")
+
+    bench.arm.recover = fail  # type: ignore[method-assign]
+    number = bench.ask(RECOVER)
+    bench.cycles(1)
+    assert bench.fault == ("driver", "ZeroDivisionError in the driver of arm: an error of the driver's own")
+    assert bench.status[3:5] == (number, False)
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    bench.arm.recover = recover  # type: ignore[method-assign]
+    bench.ask(RECOVER)
+    bench.cycles(3)
+    assert bench.fault is None
+
+
 @pytest.mark.parametrize("policy", ["hold", "park", "limp"])
 @pytest.mark.parametrize("kind", FAULT_KINDS)
 def test_a_fault_of_the_driver_crosses_at_once(tmp_path: Path, policy: Any, kind: Any) -> None:
