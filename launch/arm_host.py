@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from robot.host import HostedArm, HostSettings
 LOG = "arm_host.jsonl"
 # what of the rig a driver may take; options of the user's win
 _RIG = ("model", "rate_hz")
+_TOLD = (
+    "position", "velocity", "acceleration", "non_finite", "heartbeat_lost", "main_gone", "hang", "fault",
+)  # fmt: skip
 
 
 def hosted_arm(config: Config, clock: RunClock, run_dir: Path, cell: WallCell | None) -> HostedArm | None:
@@ -30,21 +34,27 @@ def hosted_arm(config: Config, clock: RunClock, run_dir: Path, cell: WallCell | 
         driver, options = REMOTE_ARM, {**arm.options, **cell.arm_options}
     else:
         driver, options = plugins.target("arms", arm.type, "rig.arm.type"), driver_options(arm)
-    return HostedArm(
-        HostSettings(
-            driver,
-            options,
-            limits=governor_limits(config).joints,
-            exit_policy=arm.exit_policy,
-            park_joints_rad=arm.park_joints_rad,
-            heartbeat_ns=round(arm.heartbeat_ms * 1e6),
-            rate_hz=max(arm.rate_hz, config.control.rate_hz),
-            command_period_ns=round(1e9 / config.control.rate_hz),
-            epoch_ns=clock.epoch_ns,
-            log_path=run_dir / LOG,
-            priority=config.realtime.priority,
-            lock_memory=config.realtime.lock_memory,
-        )
+    settings = host_settings(config, arm, driver, options)
+    return HostedArm(replace(settings, epoch_ns=clock.epoch_ns, log_path=run_dir / LOG))
+
+
+def host_settings(config: Config, arm: ArmConfig, driver: str = "not:known", options: Any = None) -> HostSettings:
+    """What the arm host is told, but for the run's clock and folder.
+
+    Raises:
+        BadInput: If figures of the rig do not fit together.
+    """
+    return HostSettings(
+        driver,
+        options or {},
+        limits=governor_limits(config).joints,
+        exit_policy=arm.exit_policy,
+        park_joints_rad=arm.park_joints_rad,
+        heartbeat_ns=round(arm.heartbeat_ms * 1e6),
+        rate_hz=max(arm.rate_hz, config.control.rate_hz),
+        command_period_ns=round(1e9 / config.control.rate_hz),
+        priority=config.realtime.priority,
+        lock_memory=config.realtime.lock_memory,
     )
 
 
@@ -67,5 +77,5 @@ def note_events(arm: HostedArm, notes: Notes) -> None:
     for note in arm.notes:
         notes.add(note)
     for event in arm.events():
-        if event.kind in ("position", "velocity", "acceleration", "non_finite", "heartbeat_lost", "main_gone", "fault"):
+        if event.kind in _TOLD:
             notes.add(f"arm host: {event.sentence}", f"arm host {event.kind} {event.joint}")

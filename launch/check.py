@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from launch import plugins
-from launch.arm_host import driver_options
+from launch.arm_host import driver_options, host_settings
 from launch.config import Config
 from launch.sources import SIMULATED, check_simulated, source_options
 from launch.wall_cell import check_world
@@ -39,4 +39,6 @@ def check(config: Config) -> None:
             plugins.check_options(driver, arm.type, "rig.arm.options", {"world": None, **arm.options})
         else:
             driver_options(arm)
+        if config.clock == "wall":
+            host_settings(config, arm)
     build_graph(config)

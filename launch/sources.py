@@ -73,7 +73,7 @@ def check_simulated(rig: RigConfig) -> None:
             )
         plugins.refuse(camera.source.options, _CELL, _where(camera, "source.options"))
     if rig.arm is not None:
-        plugins.refuse(rig.arm.options, _CELL, "rig.arm.options")
+        plugins.refuse(rig.arm.options, {**_CELL, "rate_hz": "rig.arm.rate_hz"}, "rig.arm.options")
 
 
 def _hand_over(

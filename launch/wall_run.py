@@ -63,7 +63,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
 
         def stopped(sentence: str) -> None:
             desk.show(sentence)
-            progress(f"{sentence}. The arm holds. When the cause is gone: eyehand reset {run_dir}")
+            progress(f"{sentence}. Nothing moves the arm again until you say so: eyehand reset {run_dir}")
 
         ladder = folder.ladder(executor, stopped)
         _warn_without_stop(config, progress)

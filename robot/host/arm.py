@@ -22,8 +22,6 @@ from robot.host.status import FAULT_KINDS
 FIRST_STATE_S = 5.0
 # how long the driver may take to become ready again [s]
 RECOVER_S = 60.0
-# how long the exit policy may take: parking is slow [s]
-EXIT_S = 90.0
 _POLL_S = 0.002
 # states that wait to be read: as many as the ring holds
 _WAITING = 512
@@ -195,7 +193,9 @@ class HostedArm:
             return
         self._child = None
         self._post(boxes, mailboxes.CLOSE)
-        child.end(EXIT_S)
+        failed = child.end(self._settings.exit_s)
+        if failed:
+            self.notes.append(f"arm host: {failed}: see whether the arm did what the exit policy says")
         self._take_events(boxes)
 
     # -- parts ------------------------------------------------------------------------------------------------------
@@ -232,7 +232,9 @@ class HostedArm:
     def _raise_end(self) -> None:
         child = self._child
         if child is not None and child.process.poll() is not None:
-            raise ArmFault("disconnected", f"{self._name}: the arm host is gone: {child.epitaph()}")
+            raise ArmFault(
+                "disconnected", f"{self._name}: the arm host is gone: {child.epitaph()}; start the run again"
+            )
 
     def _await_state(self) -> None:
         deadline = time.monotonic() + FIRST_STATE_S

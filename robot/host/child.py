@@ -102,20 +102,21 @@ class Child:
         lines = [line.strip() for line in tail.decode("utf-8", "replace").splitlines() if line.strip()]
         return lines[-1] if lines else ""
 
-    def end(self, patience_s: float) -> int:
-        """Let go of the process: wait for its end, and end it if that does not come. Returns its exit code."""
+    def end(self, patience_s: float) -> str:
+        """Let go of the process: wait for its end, and end it if that does not come. Returns what went wrong, if so."""
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)  # should its loop hang, its watchdog sees this
         try:
-            code = self.process.wait(patience_s)
+            self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            code = self.process.wait()
+            self.process.wait()
+        failed = self.epitaph() if self.process.returncode else ""
         self._channel.close()
         self._output.close()
         if self._log is not None and self._log.exists() and self._log.stat().st_size == 0:
             self._log.unlink()
-        return code
+        return failed
 
 
 def _tail(path: Path) -> bytes:

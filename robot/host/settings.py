@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deploy.errors import BadInput
+from robot.host.motions import PARKING_SPEED
 from robot.kinematics import UR10E_LIMITS, JointLimits
 from robot.kinematics.dh import Six
 
 ExitPolicy = Literal["hold", "park", "limp"]
 # how much earlier than by the control loop's own period a command should be there [periods]: a late one is not missed
 JITTER_PERIODS = 0.15
+# how long the exit policy may take where nothing parks: braking, settling, and what the driver needs to let go [s]
+EXIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,20 @@ class HostSettings:
     def period_s(self) -> float:
         """Length of one cycle of the host [s]."""
         return 1.0 / self.rate_hz
+
+    @property
+    def exit_s(self) -> float:
+        """How long the exit policy may take: braking, and parking from the far end of every joint's range [s]."""
+        if self.exit_policy != "park":
+            return EXIT_S
+        limits = self.limits.scaled(PARKING_SPEED)
+        return EXIT_S + max(
+            (high - low) / v + v / a + a / j
+            for low, high, v, a, j in zip(
+                limits.lower_rad, limits.upper_rad, limits.velocity_rad_s, limits.acceleration_rad_s2,
+                limits.jerk_rad_s3, strict=True,
+            )
+        )  # fmt: skip
 
     @property
     def delay_ns(self) -> int:

@@ -56,6 +56,15 @@ def test_it_runs_within_limits_and_replays(eyehand: Eyehand, fresh_eyehand: Eyeh
     assert replayed["identical"] is True, replayed
 
 
+def test_an_arm_that_does_not_answer_is_missing_and_leaves_no_folder(eyehand: Eyehand, tmp_path: Path) -> None:
+    nobody = "127.1.255.2"
+    done = eyehand("run", *SETTINGS, "--set", f"rig.arm.options.host={nobody}", "--out", tmp_path / "run", "--json")
+    assert done.code == 3
+    assert f"UR controller does not answer at {nobody}" in done.err
+    assert done.out == ""
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_killed_pipeline_leaves_an_arm_at_rest(tmp_path: Path) -> None:
     """Measured where the arm is: in the process of the controller and the physics."""
     settings = WorldSettings(Path(), time.monotonic_ns(), seed=20, ur_address=ADDRESS)

@@ -50,7 +50,9 @@ class Rig:
         return HostedArm(HostSettings(TOY, epoch_ns=self.epoch_ns, log_path=self.folder / "arm_host.jsonl", **options))
 
     def trouble(self, name: str, text: str = "") -> None:
-        (self.folder / "toy" / name).write_text(text)
+        written = self.folder / name
+        written.write_text(text)
+        written.replace(self.folder / "toy" / name)  # never seen half written
 
     def now_ns(self) -> int:
         return time.monotonic_ns() - self.epoch_ns
@@ -398,6 +400,7 @@ def test_closing_does_not_wait_for_a_driver_that_hangs(rig: Rig, arm: HostedArm)
     arm.close()
     assert time.monotonic() - began < 10.0
     assert any("given up" in event.text for event in arm.events())
+    assert any("exit code 75" in note for note in arm.notes)
 
 
 def test_a_hang_with_nobody_left_ends_the_process(rig: Rig, main: Callable[..., Any]) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from deploy.errors import BadInput
-from robot.host.settings import HostSettings
+from robot.host.motions import to_park
+from robot.host.settings import EXIT_S, HostSettings
 from robot.kinematics import UR10E_HOME_RAD, UR10E_LIMITS
 
 
@@ -49,6 +50,16 @@ def test_what_cannot_be_used_is_refused(options: dict[str, Any], words: list[str
         HostSettings(**({"driver": "m:a"} | options))
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_slow_arm_is_given_the_time_to_park() -> None:
+    slow = UR10E_LIMITS.scaled(0.1)
+    settings = HostSettings("m:a", limits=slow, exit_policy="park", park_joints_rad=UR10E_HOME_RAD)
+    low, high = list(slow.lower_rad), list(slow.upper_rad)
+    motion = to_park(slow, low, high)
+    assert motion is not None
+    assert EXIT_S < motion.duration_s < settings.exit_s - 0.5 * EXIT_S
+    assert HostSettings("m:a", limits=slow).exit_s == EXIT_S
 
 
 def test_options_that_are_no_plain_values_are_refused() -> None:
