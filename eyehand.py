@@ -31,9 +31,13 @@ def main() -> int:
     """Run the command line and return its exit code."""
     if OwnPackages not in sys.meta_path:
         sys.meta_path.insert(0, OwnPackages)  # type: ignore[arg-type]
-    from launch.cli import main as cli
+    try:
+        from launch.cli import main as cli
 
-    return cli()
+        return cli()
+    except KeyboardInterrupt:  # before the command, which knows better what to do
+        sys.stderr.write("eyehand: interrupted\n")
+        return 130
 
 
 if __name__ == "__main__":

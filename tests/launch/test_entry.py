@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import eyehand
 from launch.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,6 +195,18 @@ def test_a_replay_that_differs_exits_1(
 def test_an_unreadable_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(tmp_path / ("x" * 300))]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_interruption_while_it_still_imports_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("launch.cli.main", interrupt)
+    monkeypatch.setattr(sys, "meta_path", [eyehand.OwnPackages, *sys.meta_path])
+    assert eyehand.main() == 130
+    assert capsys.readouterr().err == "eyehand: interrupted\n"
 
 
 def test_a_mistake_leaves_no_traceback_through_the_door(door: list[str], tmp_path: Path) -> None:
