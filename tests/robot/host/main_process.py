@@ -41,7 +41,7 @@ def main() -> None:
         if how == "raise":
             drive(arm, epoch_ns, 0.2)
             raise ZeroDivisionError("an error in a stage")
-        drive(arm, epoch_ns, 3.0)
+        drive(arm, epoch_ns, 8.0)
     except ArmFault as fault:
         print(json.dumps([fault.kind, str(fault)]), flush=True)
     except KeyboardInterrupt:
