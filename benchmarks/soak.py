@@ -41,7 +41,7 @@ from launch.ledger import REPORTED, Outcome, Rows, Rung, Stage
 from launch.recording import ledger_blocks
 from launch.run_folder import RunFolder
 from launch.schedulers.wall import RunClock, WallScheduler
-from launch.wiring import build_graph, resolve
+from launch.wiring import build_graph, build_schedule, resolve
 from perception.sources.recording import RecordingSource
 from robot.arm import JointCommand, RobotState
 from robot.sim import SimArm, SimSource, World
@@ -180,7 +180,7 @@ def run(recording: Path, out: Path, minutes: float) -> tuple[list[Sample], dict[
     scheduler = WallScheduler(
         executor, folder.ladder(executor, stopped), clock, [source], Arm(clock),
         control_period_ns=round(1e9 / config.control.rate_hz),
-        replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
+        schedule=build_schedule(config),
         on_rows=health.on_rows,
         reset_wanted=reset_wanted,
         enter_control=realtime.enter_control_thread,

@@ -9,7 +9,7 @@ import numpy as np
 from geometry import Pose
 from geometry.types import Array
 from launch.ledger import Outcome, Rung
-from policy import ActionChunk
+from policy import ActionChunk, Seam
 from robot.arm import JointCommand, RobotState
 from robot.governor import SafetyGovernor
 from robot.kinematics import Kinematics, Unreachable
@@ -49,6 +49,7 @@ class ControlPath:
         trajectory: Jerk-limited follower.
         governor: The last thing before the arm.
         period_ns: Control period [ns].
+        seam: How the chunks follow one another.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class ControlPath:
         trajectory: JointTrajectory,
         governor: SafetyGovernor,
         period_ns: int,
+        seam: Seam,
     ) -> None:
         self._kinematics = kinematics
         self._trajectory = trajectory
@@ -65,14 +67,21 @@ class ControlPath:
         self._joints: Array | None = None
         self._gripper = 1.0
         self._poses = PoseTargets(kinematics, trajectory.limits, period_ns * 1e-9)
-        self._sampled: tuple[ActionChunk, int, Array] | None = None
+        self._seam = seam
+        self._followed: ActionChunk | None = None
+        self._sampled: tuple[int, Array, Array] | None = None
 
     def reset(self) -> None:
         """Begin anew from the joints that the next state shows."""
         self._joints = None
-        self._sampled = None
-        self._poses.reset()
+        self._begin_anew()
         self._gripper = 1.0
+
+    def _begin_anew(self) -> None:
+        """Forget the path of the tool: the arm is not on it, or will not be."""
+        self._sampled = self._followed = None
+        self._seam.reset()
+        self._poses.reset()
 
     def __call__(
         self, now_ns: int, chunk: ActionChunk | None, state: RobotState, photon_ns: int, rung: Rung = Rung.DROP
@@ -100,7 +109,7 @@ class ControlPath:
             except Unreachable as error:
                 note, kind, bits = str(error), "unreachable", UNREACHABLE_BIT
         if target is None:
-            self._poses.reset()
+            self._begin_anew()
             joints, _, _ = self._trajectory.step_hold(dt_s)
             outcome = Outcome.STOPPED if rung is Rung.STOP else Outcome.HELD
         else:
@@ -129,7 +138,7 @@ class ControlPath:
             # what comes next goes on from what was sent, not from what was asked for
             self._trajectory.reset(*self._governor.start_over())
         if verdict.stopped:
-            self._poses.reset()
+            self._begin_anew()
             outcome = Outcome.STOPPED
         elif verdict.interventions and outcome is Outcome.OK:
             outcome = Outcome.CLIPPED
@@ -142,14 +151,17 @@ class ControlPath:
         """Joints at this tick and at the next, and the gripper's opening."""
         assert self._joints is not None
         ahead_ns = now_ns + self._period_ns
+        if chunk is not self._followed:
+            self._seam.take(chunk, now_ns)
+            self._followed = chunk
+        action, coming = self._seam.action(now_ns), self._seam.action(ahead_ns)
         cached = self._sampled
-        known = cached[2] if cached is not None and cached[0] is chunk and cached[1] == now_ns else None
-        action, coming = chunk.sample(now_ns), chunk.sample(ahead_ns)
+        known = cached[1] if cached is not None and cached[0] == now_ns and (action == cached[2]).all() else None
         if chunk.space == "ee_pose":
             here, ahead = self._poses.targets(_pose(action), _pose(coming), self._joints, known)
         else:
             here, ahead = action[:6], coming[:6]
-        self._sampled = (chunk, ahead_ns, ahead)
+        self._sampled = (ahead_ns, ahead, coming)
         return here, ahead, float(coming[6])
 
 

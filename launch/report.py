@@ -91,6 +91,7 @@ def _document(account: RunAccount, modelled: bool) -> dict[str, Any]:
         "lost_rows": account.lost_rows,
         "fenced_results": tally.fenced,
         "stale_commands_sent": tally.stale_commands_sent,
+        "starved_ticks": tally.starved_ticks,
         "ladder": {
             "rungs": {rung.name.lower(): tally.rungs[rung] for rung in Rung},
             "decisions": [_decision(decision) for decision in tally.decisions],

@@ -47,6 +47,7 @@ class Tally:
         decisions: The newest decisions from rung 2 on, and the ways back.
         latched: Why the safe stop is latched at the end, if it is.
         stops: How often it latched.
+        starved_ticks: Control ticks that held since the chunk had ended and no other had come.
         fenced: Results that came later than their hard limit.
         stale_commands_sent: Commands that followed photons above the limit, or a fenced result. There must be none.
     """
@@ -81,7 +82,8 @@ class Tally:
         self.decisions: deque[Decision] = deque(maxlen=DECISIONS)
         self.latched: Reason | None = None
         self.commands = self.episodes = self.stale_commands_sent = self.stops = 0
-        self.fenced = 0
+        self.fenced = self.starved_ticks = 0
+        self._exhausted = False
 
     @classmethod
     def of(cls, config: Config) -> Tally:
@@ -134,6 +136,7 @@ class Tally:
         ):
             if stage == Stage.IK:
                 self.commands += 1
+                self.starved_ticks += self._exhausted and rung == Rung.HOLD
                 self._command[sequence] = (source, rung, outcome == Outcome.STALE)
                 if len(self._command) > _REMEMBERED:  # those that were fenced are never sent
                     self._command.pop(next(iter(self._command)))
@@ -183,6 +186,8 @@ class Tally:
 
     def _decide(self, row: Rows) -> None:
         rung, reason = Rung(int(row["rung"])), Reason(int(row["decision"]))
+        if rung is Rung.HOLD:
+            self._exhausted = reason is Reason.CHUNK_EXHAUSTED
         if rung is Rung.STOP:
             self.latched = reason
             self.stops += 1

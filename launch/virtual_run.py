@@ -19,7 +19,7 @@ from launch.schedulers.profile import Durations
 from launch.schedulers.virtual import VirtualScheduler
 from launch.session import Progress, RunResult
 from launch.sim_cell import SimCell
-from launch.wiring import build_graph
+from launch.wiring import build_graph, build_schedule
 
 
 def episode_seed(seed: int, episode: int) -> int:
@@ -56,7 +56,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
         scheduler = VirtualScheduler(
             executor, ladder, cell.advance, cell.arm, cameras,
             control_period_ns=round(1e9 / config.control.rate_hz),
-            replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
+            schedule=build_schedule(config),
             on_rows=folder.on_rows,
         )  # fmt: skip
         interruption = stack.enter_context(Interruption())

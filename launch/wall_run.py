@@ -21,7 +21,7 @@ from launch.session import Progress, RunResult
 from launch.sources import open_source
 from launch.virtual_run import episode_seed
 from launch.wall_cell import WallCell, is_simulated
-from launch.wiring import build_graph
+from launch.wiring import build_graph, build_schedule
 from perception.source import Source
 from robot.arm import ArmFault
 from robot.host import HostedArm
@@ -76,7 +76,7 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
         scheduler = WallScheduler(
             executor, ladder, clock, sources, arm,
             control_period_ns=round(1e9 / config.control.rate_hz),
-            replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
+            schedule=build_schedule(config),
             on_rows=on_rows,
             simulated=cell is not None,
             reset_wanted=desk.reset_wanted,
@@ -97,10 +97,10 @@ def run(config: Config, run_dir: Path, progress: Progress) -> tuple[RunResult, R
                     break
                 folder.episode(cell.detail() if cell is not None else {"success": None}, progress)
                 if cell is not None and arm is not None:
-                    _let_go(arm, scheduler)  # the next scene has its arm at home: nothing may hold it here
+                    _let_go(arm, scheduler, progress)  # the next scene has its arm at home: nothing may hold it here
         finally:
             if arm is not None:
-                _let_go(arm, scheduler)
+                _let_go(arm, scheduler, progress)
             for note in (*realtime.notes, *(cell.notes() if cell is not None else ())):
                 scheduler.notes.add(note)
             if not folder.discarded:
@@ -126,10 +126,11 @@ def _connect(arm: HostedArm, folder: RunFolder) -> None:
         raise
 
 
-def _let_go(arm: HostedArm, scheduler: WallScheduler) -> None:
-    """Have the host do what the exit policy says, and note what it did during the run."""
+def _let_go(arm: HostedArm, scheduler: WallScheduler, progress: Progress) -> None:
+    """Have the host do what the exit policy says, note what it did during the run, and tell what went wrong."""
     arm.close()
-    note_events(arm, scheduler.notes)
+    for sentence in note_events(arm, scheduler.notes):
+        progress(f"arm host: {sentence}")
 
 
 def _warn_without_stop(config: Config, progress: Progress) -> None:

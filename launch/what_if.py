@@ -29,13 +29,13 @@ from launch.schedulers.profile import Durations
 from launch.schedulers.virtual import VirtualScheduler
 from launch.session import Progress, RunResult, new_run_dir
 from launch.sources import SIMULATED
-from launch.wiring import build_graph, resolve
+from launch.wiring import build_graph, build_schedule, resolve
 
 _TIME = re.compile(r"^\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))\s*(ms|s|us)?\s*$", re.IGNORECASE)
 _MS: Final = {None: 1.0, "ms": 1.0, "s": 1000.0, "us": 0.001}
 # what is held side by side of each figure
 _LATENCY: Final = ("n", "p50_ms", "p99_ms", "max_ms", "misses")
-_COUNTS: Final = ("frames", "dropped_frames", "commands", "stale_commands_sent")
+_COUNTS: Final = ("frames", "dropped_frames", "commands", "stale_commands_sent", "starved_ticks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def _run_recorded(config: Config, path: Path, rows: Rows, folder_path: Path) -> 
             executor, folder.ladder(executor, lambda _: None),
             arm.advance if arm is not None else lambda _: None, arm, cameras,
             control_period_ns=round(1e9 / config.control.rate_hz),
-            replan_horizon_ns=round(config.policy.replan_horizon_s * 1e9),
+            schedule=build_schedule(config),
             on_rows=folder.on_rows,
         )  # fmt: skip
         interruption = stack.enter_context(Interruption())

@@ -18,7 +18,7 @@ from launch.engines import default_threads, load_detector, resolve_engines
 from launch.graph import Graph, LocateStage, Mount, PlanStage
 from perception.detector import Detector
 from perception.localize import LocalizeParameters
-from policy import Policy
+from policy import ChunkSchedule, Policy, make_seam
 from robot.governor import Box, GovernorLimits, SafetyGovernor, Workspace
 from robot.kinematics import UR10E_HOME_RAD, Calibration, Kinematics, Unreachable, limits_named, model_named
 from robot.trajectory import JointTrajectory
@@ -106,7 +106,16 @@ def build_control(config: Config, arm: Kinematics, *, open_loop: bool = False) -
     if open_loop:
         limits = replace(limits, following_rad=float("inf"))
     trajectory = JointTrajectory(limits.joints.scaled(config.control.limit_scale))
-    return ControlPath(arm, trajectory, SafetyGovernor(limits, arm, period_s), round(1e9 * period_s))
+    chosen = config.policy.schedule
+    seam = make_seam(chosen.mode, round(chosen.blend_s * 1e9), chosen.ensemble_decay)
+    return ControlPath(arm, trajectory, SafetyGovernor(limits, arm, period_s), round(1e9 * period_s), seam)
+
+
+def build_schedule(config: Config) -> ChunkSchedule:
+    """Make the schedule that says when the next chunk is planned."""
+    chosen = config.policy.schedule
+    horizon_ns, margin_ns = round(config.policy.replan_horizon_s * 1e9), round(chosen.margin_s * 1e9)
+    return ChunkSchedule(horizon_ns, margin_ns, chosen.mode)
 
 
 def governor_limits(config: Config) -> GovernorLimits:

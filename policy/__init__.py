@@ -15,16 +15,25 @@ from policy.expert import ScriptedExpert
 from policy.expert_parameters import ExpertParameters
 from policy.motion import Phase
 from policy.observation import Observation
+from policy.planning_delay import PlanningDelay
 from policy.protocol import Policy
+from policy.seam import Blend, Ensemble, ScheduleMode, Seam, Switch, make_seam
 
 __all__ = [
     "ActionChunk",
     "ActionSpace",
+    "Blend",
     "ChunkSchedule",
+    "Ensemble",
     "ExpertParameters",
     "Observation",
     "Offer",
     "Phase",
+    "PlanningDelay",
     "Policy",
+    "ScheduleMode",
     "ScriptedExpert",
+    "Seam",
+    "Switch",
+    "make_seam",
 ]

@@ -76,12 +76,7 @@ class ActionChunk:
         if index < 0 or index >= len(self.actions) - 1:
             edge: Array = self.actions[0 if index < 0 else -1].copy()
             return edge
-        u = part / self.dt_ns
-        before, after = self.actions[index], self.actions[index + 1]
-        action: Array = before + u * (after - before)
-        if self.space == "ee_pose":
-            action[3:6] = _slerp(before[3:6].tolist(), after[3:6].tolist(), u)
-        return action
+        return interpolate(self.space, self.actions[index], self.actions[index + 1], part / self.dt_ns)
 
     def to_absolute(self, joint_positions_rad: Array) -> ActionChunk:
         """Accumulate increments from the joint angles at capture, so that skipping past actions loses nothing.
@@ -96,6 +91,24 @@ class ActionChunk:
         actions = self.actions.copy()
         actions[:, :6] = np.asarray(joint_positions_rad, dtype=np.float64) + np.cumsum(actions[:, :6], axis=0)
         return replace(self, space="joint_position", actions=actions)
+
+
+def interpolate(space: ActionSpace, before: Array, after: Array, part: float) -> Array:
+    """The action between two: positions, joints and the gripper linearly, rotations along the shortest arc (slerp).
+
+    Args:
+        space: What the actions mean; `ee_pose` or `joint_position`.
+        before: Shape (7,), the action at `part` 0.
+        after: Shape (7,), the action at `part` 1.
+        part: From 0 to 1.
+
+    Returns:
+        Shape (7,); an interpolated rotation vector is no longer than pi.
+    """
+    action: Array = before + part * (after - before)
+    if space == "ee_pose":
+        action[3:6] = _slerp(before[3:6].tolist(), after[3:6].tolist(), part)
+    return action
 
 
 def _quaternion(rotvec: list[float]) -> _Quaternion:

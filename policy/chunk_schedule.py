@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from typing import Literal
 
-from geometry.types import Array
 from policy.action_chunk import ActionChunk
+from policy.planning_delay import PlanningDelay
+from policy.seam import ScheduleMode
 
 Offer = Literal["switched", "older", "expired"]
 
 
 class ChunkSchedule:
-    """Holds the chunk that is being executed.
+    """Holds the chunk that is being executed, and asks for the next one before it is exhausted.
 
-    A new chunk takes over as soon as it arrives, at the action that belongs to that instant: the actions before it lie
-    in the past and are skipped. It never goes back to a chunk whose observation is older.
+    A new chunk takes over as soon as it arrives; how, is the seam's (`policy.seam`). It never goes back to a chunk
+    whose observation is older.
+
+    The next chunk is asked for, whatever is seen, by the time until starvation: when less is left than the p99 of the
+    planning delay and a margin, or than the replanning horizon, whichever is longer. `synchronous` asks only when
+    nothing is left, from photons of after the end: the arm waits for its plan. `ensemble` asks whenever there is
+    something new to plan from.
     """
 
-    def __init__(self, threshold_ns: int) -> None:
+    def __init__(self, horizon_ns: int = 0, margin_ns: int = 0, mode: ScheduleMode = "blend") -> None:
         """Start without a chunk.
 
         Args:
-            threshold_ns: The next chunk is needed when less than this is left of the present one [ns]: the time that
-                planning takes, and a margin.
+            horizon_ns: The next chunk is needed when less than this is left of the present one [ns], however fast
+                planning is: how soon the policy looks again.
+            margin_ns: Time that must be left when the next chunk arrives [ns]. Requests are made when a frame has been
+                looked at, so it covers the time between two of them, and the seam.
+            mode: How chunks follow one another.
 
         Raises:
-            ValueError: If the threshold is negative.
+            ValueError: If the horizon or the margin is negative.
         """
-        if threshold_ns < 0:
-            raise ValueError(f"threshold is {threshold_ns} ns: expected >= 0")
-        self._threshold_ns = threshold_ns
+        for name, value in (("horizon", horizon_ns), ("margin", margin_ns)):
+            if value < 0:
+                raise ValueError(f"{name} is {value} ns: expected >= 0")
+        self._horizon_ns, self._margin_ns, self._mode = horizon_ns, margin_ns, mode
+        self._delay = PlanningDelay()
         self._chunk: ActionChunk | None = None
 
     @property
@@ -37,17 +48,34 @@ class ChunkSchedule:
         """The chunk that is being executed; None before the first."""
         return self._chunk
 
+    @property
+    def threshold_ns(self) -> int:
+        """The next chunk is needed when less than this is left [ns]."""
+        return max(self._horizon_ns, self._delay.p99_ns + self._margin_ns)
+
     def reset(self) -> None:
-        """Forget the chunk: nothing is executed until one is offered."""
+        """Forget the chunk: nothing is executed until one is offered. What planning takes is remembered."""
         self._chunk = None
 
     def remaining_ns(self, now_ns: int) -> int:
         """Time until the last action of the present chunk [ns]; 0 without a chunk or beyond its end."""
         return 0 if self._chunk is None else max(0, self._chunk.end_ns - now_ns)
 
-    def needs_next(self, now_ns: int) -> bool:
-        """Whether the next chunk should be planned now."""
-        return self._chunk is None or self.remaining_ns(now_ns) < self._threshold_ns
+    def is_starved(self, now_ns: int) -> bool:
+        """Whether the present chunk has ended, and no other has come."""
+        return self._chunk is not None and now_ns > self._chunk.end_ns
+
+    def needs_next(self, now_ns: int, photon_ns: int) -> bool:
+        """Whether the next chunk should be planned now, from photons of a time [ns]."""
+        if self._chunk is None or self._mode == "ensemble":
+            return True
+        if self._mode == "synchronous":
+            return photon_ns > self._chunk.end_ns
+        return self.remaining_ns(now_ns) < self.threshold_ns
+
+    def planned(self, delay_ns: int) -> None:
+        """Note what planning took, from the request to the arrival on the run's clock [ns]."""
+        self._delay.add(delay_ns)
 
     def offer(self, chunk: ActionChunk, now_ns: int) -> Offer:
         """Take over a chunk that has arrived.
@@ -71,7 +99,3 @@ class ChunkSchedule:
             return "expired"
         self._chunk = chunk
         return "switched"
-
-    def action(self, t_ns: int) -> Array | None:
-        """The action that belongs to a time, shape (7,), or None before the first chunk; see `ActionChunk.sample`."""
-        return None if self._chunk is None else self._chunk.sample(t_ns)

@@ -12,6 +12,7 @@ from launch.config.profile import ProfileConfig
 from launch.config.rig import Positive, PositiveJoints6, RigConfig, Section, Vector3
 from launch.config.sentences import WrongAtKey
 from perception.localize import LocalizeParameters
+from policy import ScheduleMode
 from tracking import TrackerParameters
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -83,12 +84,35 @@ class TrackerConfig(Section):
         return self
 
 
+class ScheduleConfig(Section):
+    """How chunks follow one another (`policy.seam`), and what must be left of one when the next arrives.
+
+    Attributes:
+        mode: `blend`: from the old chunk to the new one within `blend_s`; `naive`: the new one as soon as it arrives;
+            `ensemble`: the weighted mean of all that speak of the instant; `synchronous`: each to its end, then the arm
+            waits for the next.
+        blend_s: How long a change takes; of `ensemble`, how long a weight comes and goes [s].
+        margin_s: The next chunk is asked for when the present one will last for no longer than planning takes (running
+            p99) and this [s]: the time between two frames, and the blend.
+        ensemble_decay: Of `ensemble`: chunk i, counted from the oldest, weighs exp(-decay i).
+    """
+
+    mode: ScheduleMode = "blend"
+    blend_s: Annotated[float, Field(ge=0, le=10)] = 0.2
+    margin_s: Annotated[float, Field(ge=0, le=60)] = 0.3
+    ensemble_decay: Annotated[float, Field(ge=0, le=100)] = 0.01
+
+
 class PolicyConfig(Section):
-    """The policy that plans action chunks."""
+    """The policy that plans action chunks.
+
+    It plans anew when less than `replan_horizon_s` is left of the present chunk, or earlier where `schedule` says so.
+    """
 
     type: str = "expert"
     object_class: str = "red_cube"
     replan_horizon_s: Positive = 1.3
+    schedule: ScheduleConfig = ScheduleConfig()
     options: dict[str, Any] = Field(default_factory=dict)
 
 

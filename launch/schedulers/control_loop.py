@@ -9,9 +9,9 @@ from deploy.pacer import Pacer
 from launch.control_path import LATCHING_BITS
 from launch.executor import Executor
 from launch.ladder import NEVER, Ladder
-from launch.ledger import Outcome, Reason, Stage
+from launch.ledger import Outcome, Reason, Rung, Stage
 from launch.schedulers.attempts import Attempts
-from launch.schedulers.notes import CHUNK_TOO_LATE, TICKS_MISSED, Notes
+from launch.schedulers.notes import CHUNK_TOO_LATE, STARVED, TICKS_MISSED, Notes
 from launch.streams import Item
 from policy.chunk_schedule import ChunkSchedule
 from robot.arm import Arm, ArmFault, BufferedArm, RobotState
@@ -31,7 +31,7 @@ class ControlLoop:
         clock: The run clock [ns].
         arm: The arm.
         period_ns: Period [ns].
-        replan_horizon_ns: The next chunk is asked for when less than this is left of the present one [ns].
+        schedule: Says when the next chunk is asked for.
         notes: Remarks for the person who runs this.
         stop: Set when the loop is to end, and by it when the episode is over.
         finished: Asked once per tick whether the episode is over.
@@ -48,7 +48,7 @@ class ControlLoop:
         clock: Callable[[], int],
         arm: Arm,
         period_ns: int,
-        replan_horizon_ns: int,
+        schedule: ChunkSchedule,
         notes: Notes,
         stop: threading.Event,
         finished: Callable[[], bool],
@@ -57,7 +57,8 @@ class ControlLoop:
         self.can_let_go = False
         self._executor, self._ladder, self._clock, self._arm = executor, ladder, clock, arm
         self._period_ns = period_ns
-        self._schedule = ChunkSchedule(replan_horizon_ns)
+        self._schedule = schedule
+        schedule.reset()
         self._notes, self._stop, self._finished = notes, stop, finished
         self._attempt = Attempts(ladder, notes)
         self._chunk: Item | None = None
@@ -69,7 +70,11 @@ class ControlLoop:
 
     def needs_next(self, tracks: Item, now_ns: int) -> bool:
         """Whether a chunk should be planned now from these tracks; none from photons of before an operator's reset."""
-        return tracks.photon_ns > self._from_ns and self._schedule.needs_next(now_ns)
+        return tracks.photon_ns > self._from_ns and self._schedule.needs_next(now_ns, tracks.photon_ns)
+
+    def planned(self, delay_ns: int) -> None:
+        """Note what planning took, from the request to the arrival [ns]."""
+        self._schedule.planned(delay_ns)
 
     def offer(self, chunk: Item) -> None:
         """Take over a chunk that was planned, unless it came too late."""
@@ -152,6 +157,8 @@ class ControlLoop:
         if chunk is not None and chunk.photon_ns <= self._from_ns:
             chunk = None  # it was being made when the operator reset
         rung = ladder.tick(now_ns, chunk, state.photon_ns)
+        if rung is Rung.HOLD and self._schedule.is_starved(now_ns):
+            self._notes.add(STARVED)
         command = self._attempt(
             Stage.IK, now_ns, state, lambda: executor.control(now_ns, chunk, state.sequence, rung, late_ns)
         )

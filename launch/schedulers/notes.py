@@ -5,6 +5,7 @@ from __future__ import annotations
 TOO_LATE = "a frame was older than one already used, and was left out"
 NO_POSE = "no arm pose at the frame's stamp: frame skipped"
 TICKS_MISSED = "control ticks missed"
+STARVED = "control ticks without a chunk: it had ended before the next one came, and the arm slowed down"
 CHUNK_TOO_LATE = "a chunk came too late to be used"
 
 

@@ -18,7 +18,7 @@ from launch.ladder import Ladder
 from launch.ledger import Outcome, Reason, Rows, Rung, Stage
 from launch.schedulers.attempts import Attempts
 from launch.schedulers.cameras import VirtualCamera
-from launch.schedulers.notes import CHUNK_TOO_LATE, NO_POSE, TICKS_MISSED, TOO_LATE, Notes
+from launch.schedulers.notes import CHUNK_TOO_LATE, NO_POSE, STARVED, TICKS_MISSED, TOO_LATE, Notes
 from launch.streams import Item
 from perception.frame import Frame
 from policy.chunk_schedule import ChunkSchedule
@@ -46,7 +46,7 @@ class VirtualScheduler:
         arm: The simulated arm; None for cameras alone.
         cameras: One per camera of the graph, in its order.
         control_period_ns: Period of the control loop [ns].
-        replan_horizon_ns: The next chunk is asked for when less than this is left of the present one [ns].
+        schedule: Says when the next chunk is asked for.
         on_rows: Gets the ledger's rows and the present time, from time to time.
     """
 
@@ -58,7 +58,7 @@ class VirtualScheduler:
         arm: Arm | None,
         cameras: list[VirtualCamera],
         control_period_ns: int,
-        replan_horizon_ns: int,
+        schedule: ChunkSchedule,
         on_rows: Callable[[Rows, int], None],
     ) -> None:
         self._executor = executor
@@ -68,7 +68,7 @@ class VirtualScheduler:
         self._arm = arm
         self._cameras = cameras
         self._control_period_ns = control_period_ns
-        self._schedule = ChunkSchedule(replan_horizon_ns)
+        self._schedule = schedule
         self._on_rows = on_rows
         self.notes = Notes()
         self._attempt = Attempts(ladder, self.notes)
@@ -231,7 +231,7 @@ class VirtualScheduler:
 
     def _maybe_plan(self, tracks: Item) -> None:
         executor, now_ns, present = self._executor, self.now_ns, self._chunk
-        if self._planning or not self._schedule.needs_next(now_ns):
+        if self._planning or not self._schedule.needs_next(now_ns, tracks.photon_ns):
             return
         if present is not None and present.photon_ns >= tracks.photon_ns:
             return  # a plan starts from fresh photons, or waits for the next ones
@@ -243,10 +243,11 @@ class VirtualScheduler:
         )  # fmt: skip
         if chunk is not None:
             self._planning = True
-            self._at(chunk.published_ns, lambda: self._publish_chunk(chunk))
+            self._at(chunk.published_ns, lambda: self._publish_chunk(chunk, now_ns))
 
-    def _publish_chunk(self, chunk: Item) -> None:
+    def _publish_chunk(self, chunk: Item, asked_ns: int) -> None:
         self._planning = False
+        self._schedule.planned(chunk.published_ns - asked_ns)
         if chunk.stale:
             return
         if self._schedule.offer(chunk.value, self.now_ns) == "switched":
@@ -265,6 +266,8 @@ class VirtualScheduler:
             return
         state = executor.input_state(arm.read_state(), now_ns)
         rung = ladder.tick(now_ns, self._chunk, state.photon_ns)
+        if rung is Rung.HOLD and self._schedule.is_starved(now_ns):
+            self.notes.add(STARVED)
         command = self._attempt(
             Stage.IK, now_ns, state,
             lambda: executor.control(now_ns, self._chunk, state.sequence, rung, now_ns - self._due_ns),

@@ -21,6 +21,7 @@ from launch.schedulers.control_loop import ControlLoop
 from launch.schedulers.notes import NO_POSE, TOO_LATE, Notes
 from launch.streams import Item
 from perception.source import Source
+from policy import ChunkSchedule
 from robot.arm import Arm
 
 LEDGER_PERIOD_S = 0.25
@@ -55,7 +56,7 @@ class WallScheduler:
         sources: One per camera of the graph, in its order.
         arm: The arm, connected; None for cameras alone.
         control_period_ns: Period of the control loop [ns].
-        replan_horizon_ns: The next chunk is asked for when less than this is left of the present one [ns].
+        schedule: Says when the next chunk is asked for. What it learned about planning is kept from episode to episode.
         on_rows: Gets the ledger's rows and the present time, from time to time.
         simulated: Whether each episode begins with a new cell: that lets go of a safe stop.
         reset_wanted: Asked a few times per second whether the operator wants the safe stop to be let go, while it is
@@ -72,7 +73,7 @@ class WallScheduler:
         sources: list[Source],
         arm: Arm | None,
         control_period_ns: int,
-        replan_horizon_ns: int,
+        schedule: ChunkSchedule,
         on_rows: Callable[[Rows, int], None],
         *,
         simulated: bool = False,
@@ -87,7 +88,7 @@ class WallScheduler:
         self.sources = sources
         self.arm = arm
         self.control_period_ns = control_period_ns
-        self.replan_horizon_ns = replan_horizon_ns
+        self.schedule = schedule
         self.notes = Notes()
         self._on_rows = on_rows
         self._simulated = simulated
@@ -153,7 +154,7 @@ class _Episode:
         loops |= {f"capture-{source.name}": partial(self._capture, i) for i, source in enumerate(run.sources)}
         if run.arm is not None:
             control = self.control = ControlLoop(
-                run.executor, run.ladder, run.clock, run.arm, run.control_period_ns, run.replan_horizon_ns, run.notes,
+                run.executor, run.ladder, run.clock, run.arm, run.control_period_ns, run.schedule, run.notes,
                 self.stop, finished,
             )  # fmt: skip
             loops |= {
@@ -308,5 +309,8 @@ class _Episode:
             Stage.PLAN, now_ns, tracks,
             lambda: executor.plan(now_ns, tracks.sequence, executor.states.newest_sequence),
         )  # fmt: skip
-        if chunk is not None and not chunk.stale:
+        if chunk is None:
+            return
+        control.planned(chunk.published_ns - now_ns)
+        if not chunk.stale:
             control.offer(chunk)

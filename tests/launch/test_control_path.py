@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -22,8 +24,8 @@ DOWN = np.array([np.pi, 0.0, 0.0])
 class Follower:
     """An arm that does what it is told, at once."""
 
-    def __init__(self) -> None:
-        config = load_config("sim_pick_place")
+    def __init__(self, settings: Sequence[str] = ()) -> None:
+        config = load_config("sim_pick_place", settings)
         assert config.rig.arm is not None
         self.kinematics: Kinematics = arm_model(config.rig.arm)
         self.path: ControlPath = build_control(config, self.kinematics)
@@ -141,3 +143,30 @@ def test_no_command_leaves_the_limits_whatever_the_plan_asks() -> None:
     limits = governor_limits(load_config("sim_pick_place")).joints
     assert (np.abs(velocity) <= np.array(limits.velocity_rad_s) + 1e-6).all()
     assert (np.abs(np.diff(velocity, axis=0) / 0.01) <= np.array(limits.acceleration_rad_s2) + 1e-3).all()
+
+
+def test_a_blend_takes_a_chunk_that_disagrees_less_abruptly() -> None:
+    accelerations = {}
+    for mode in ("naive", "blend"):
+        arm = Follower([f"policy.schedule.mode={mode}"])
+        arm.run(None, 2)
+        made = arm.run(straight(0, -0.6), 60)
+        made += arm.run(chunk(600_000_000, *(((-0.595, 0.1, 0.35),) * 16)), 80)
+        assert {command.outcome for command in made} == {Outcome.OK}
+        assert arm.tcp[0] == pytest.approx(-0.595, abs=1e-4)
+        joints = np.array([command.setpoint.joints for command in made])
+        accelerations[mode] = np.abs(np.diff(joints, n=2, axis=0)).max() / 1e-4
+    assert accelerations["blend"] < 0.6 * accelerations["naive"]
+
+
+def test_after_a_hold_nothing_is_blended_with_what_was_before() -> None:
+    arm = Follower()
+    arm.run(None, 2)
+    arm.run(straight(0, -0.6), 60)
+    arm.run(None, 60)
+    arm.run(chunk(arm.now_ns, *(((-0.55, 0.1, 0.35),) * 16)), 100)
+    direct = Follower()
+    direct.run(None, 122)
+    direct.run(chunk(direct.now_ns, *(((-0.55, 0.1, 0.35),) * 16)), 100)
+    ways = [np.array([command.setpoint.joints for command in one.commands[-100:]]) for one in (arm, direct)]
+    assert ways[0] == pytest.approx(ways[1], abs=1e-3)

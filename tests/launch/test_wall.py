@@ -19,6 +19,7 @@ from launch.schedulers.wall import RunClock, WallScheduler
 from launch.wiring import build_graph, resolve
 from perception.frame import Frame
 from perception.source import Source, SourceStalled
+from policy import ChunkSchedule
 from robot.arm import JointCommand
 from tests.launch.live_cell import LiveCell
 
@@ -56,7 +57,7 @@ def start(frames: int | None) -> tuple[LiveCell, Executor, WallScheduler, list[R
     ladder = Ladder(config.budget, executor.ledger, period_ns=PERIOD_NS)
     sources = cell.sources if frames is None else [StoppingCamera(cell.sources[0], frames)]
     scheduler = WallScheduler(
-        executor, ladder, clock, sources, cell.live_arm, PERIOD_NS, 1_300_000_000,
+        executor, ladder, clock, sources, cell.live_arm, PERIOD_NS, ChunkSchedule(1_300_000_000),
         lambda rows, _: blocks.append(rows), simulated=True,
     )  # fmt: skip
     cell.reset(3, clock())

@@ -16,6 +16,7 @@ from policy.expert import ScriptedExpert
 from policy.expert_parameters import ExpertParameters
 from policy.motion import Phase
 from policy.observation import Observation
+from policy.seam import Switch
 
 TICK_NS = 10_000_000
 HOLDING = 0.47
@@ -79,7 +80,8 @@ class Record:
 def run(cell: ToyCell, seconds: float, seed: int = 0, after_placed_s: float = 0.0) -> Record:
     """Drive the expert in closed loop; a chunk arrives `plan_delay_ns` after its observation."""
     rng = np.random.default_rng(seed)
-    expert, schedule = ScriptedExpert(cell.parameters), ChunkSchedule(threshold_ns=1_000_000_000)
+    expert, schedule = ScriptedExpert(cell.parameters), ChunkSchedule(1_000_000_000)
+    seam = Switch()
     positions, phases, chunks, switches, placed = [], [], [], [], math.inf
     underway: list[tuple[int, ActionChunk]] = []
     for tick in range(round(seconds * 1e9) // TICK_NS):
@@ -91,11 +93,12 @@ def run(cell: ToyCell, seconds: float, seed: int = 0, after_placed_s: float = 0.
             chunks.append(chunk)
             underway.append((now_ns + cell.plan_delay_ns, chunk))
         while underway and underway[0][0] <= now_ns:
-            assert schedule.offer(underway.pop(0)[1], now_ns) == "switched"
+            arrived = underway.pop(0)[1]
+            assert schedule.offer(arrived, now_ns) == "switched"
+            seam.take(arrived, now_ns)
             switches.append(tick)
-        action = schedule.action(now_ns)
-        if action is not None:
-            cell.follow(action)
+        if schedule.chunk is not None:
+            cell.follow(seam.action(now_ns))
         positions.append(cell.tool.translation)
         phases.append(expert.phase)
         if cell.placed() and math.isinf(placed):

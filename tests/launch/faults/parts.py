@@ -31,6 +31,7 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 PERIOD_NS = 10 * MS
 HORIZON_NS = 1_300 * MS
+MARGIN_NS = 300 * MS
 AT_REST_RAD_S = 0.05
 MOVING_RAD_S = 0.1
 GREY = np.full((CAMERA.height, CAMERA.width, 3), 90, dtype=np.uint8)

@@ -34,7 +34,7 @@ from launch.streams import Item
 from launch.wiring import build_graph, resolve
 from perception.frame import Frame
 from perception.source import Source
-from policy import ActionChunk, Observation
+from policy import ActionChunk, ChunkSchedule, Observation
 from tests.launch.faults.parts import HORIZON_NS, MS, PERIOD_NS, SECOND, BreakingArm, GreyCamera, Run
 from tests.launch.faults.rules import check_ledger
 from tests.launch.faults.virtual_cell import StallingCamera
@@ -95,8 +95,9 @@ class Recorded:
         self.arm = BreakingArm(sim.arm, lambda: self.now_ns)
         camera = StallingCamera(SimulatedCamera(sim.capture("wrist"), FRAME_NS), *stall)
         self._scheduler = VirtualScheduler(
-            self.executor, self.ladder, sim.advance, self.arm, [camera], PERIOD_NS, HORIZON_NS, self._folder.on_rows
-        )
+            self.executor, self.ladder, sim.advance, self.arm, [camera], PERIOD_NS, ChunkSchedule(HORIZON_NS),
+            self._folder.on_rows,
+        )  # fmt: skip
 
     @property
     def now_ns(self) -> int:
@@ -185,7 +186,7 @@ class LiveRecorded:
 
     def run(self, until: Callable[[], bool], reset_wanted: Callable[[], bool] = lambda: False) -> Run:
         scheduler = WallScheduler(
-            self.executor, self.ladder, self.clock, [self._camera], self.arm, PERIOD_NS, HORIZON_NS,
+            self.executor, self.ladder, self.clock, [self._camera], self.arm, PERIOD_NS, ChunkSchedule(HORIZON_NS),
             self._folder.on_rows, simulated=True, reset_wanted=reset_wanted,
         )  # fmt: skip
         try:

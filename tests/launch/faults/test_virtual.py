@@ -15,8 +15,11 @@ pytest.importorskip("mujoco", reason="the simulator's extra is not installed: pi
 
 from launch.config.budget import FallbackConfig
 from launch.ledger import ROW_FIELDS, Outcome, Reason, Rung, Stage
+from launch.schedulers.notes import STARVED
 from launch.streams import Item
-from tests.launch.faults.parts import MS, PERIOD_NS, SECOND, BreakingControl, grey_frame
+from launch.tally import Tally
+from policy import ScheduleMode
+from tests.launch.faults.parts import MS, PERIOD_NS, SECOND, BreakingControl, Run, grey_frame
 from tests.launch.faults.virtual_cell import FOR_EVER, ORIN, VirtualCell, after, rules
 
 KEPT = (Rung.DROP, Reason.KEPT_AGAIN)
@@ -300,6 +303,51 @@ def test_a_policy_that_is_always_800_ms_late_ends_in_a_stop() -> None:
     assert run.rests(held.now_ns + BRAKING_NS)
 
 
+def starved(run: Run) -> int:
+    """Ticks without a chunk, as the ledger tells them."""
+    tally = Tally(ORIN)
+    tally.add(run.rows)
+    return tally.starved_ticks
+
+
+@pytest.mark.parametrize("mode", ["naive", "blend"])
+def test_planning_that_takes_300_ms_is_asked_for_in_time(mode: ScheduleMode) -> None:
+    """No horizon: the first chunks run dry while the delay is being learned, no later one does."""
+    cell = VirtualCell(mode=mode, horizon_ns=0)
+    cell.slow[Stage.PLAN] = lambda _took_ns, _engine: 300 * MS
+    run = cell.run(12.0)
+    plans = run.of(Stage.PLAN)
+    # the 5th is the first that is asked for with 300 ms measured and 300 ms of margin: within a frame of 600 ms left
+    left_ns = np.diff(plans["photon_ns"])[4:]
+    assert len(left_ns) > 4
+    asked_ns = 1500 * MS - (plans["now_ns"][5:] - plans["photon_ns"][4:-1])
+    assert (asked_ns <= 600 * MS).all()
+    assert (asked_ns >= 500 * MS).all()
+    assert starved(run) == run.notes.get(STARVED, 0)
+    assert all(d.now_ns < plans["now_ns"][4] for d in run.decisions if d.reason is Reason.CHUNK_EXHAUSTED)
+    assert run.moves(SECOND)
+
+
+def test_synchronous_waits_at_the_end_of_each_chunk_for_a_plan_from_new_photons() -> None:
+    cell = VirtualCell(mode="synchronous")
+    run = cell.run(8.0)
+    plans = run.of(Stage.PLAN)
+    assert len(plans) >= 4
+    ends_ns = plans["photon_ns"][:-1] + 1500 * MS
+    assert (plans["photon_ns"][1:] > ends_ns).all()
+    held = [d for d in run.decisions if d.rung is Rung.HOLD and d.now_ns < plans["now_ns"][-1]]
+    assert [d.reason for d in held] == [Reason.CHUNK_EXHAUSTED] * len(ends_ns)
+    assert starved(run) == run.notes[STARVED] > 4 * len(ends_ns)
+
+
+def test_an_ensemble_plans_from_each_frame() -> None:
+    cell = VirtualCell(mode="ensemble")
+    run = cell.run(3.0)
+    assert len(run.of(Stage.PLAN)) == len(run.of(Stage.TRACK)) > 25
+    assert starved(run) == 0
+    assert run.moves(SECOND)
+
+
 # -- a camera that stalls ---------------------------------------------------------------------------------------------
 
 
@@ -309,6 +357,7 @@ def test_a_camera_that_stalls_for_two_seconds_is_waited_for() -> None:
     assert run.rungs() == [(Rung.CONTINUE, Reason.NO_FRESH_CHUNK), (Rung.HOLD, Reason.CHUNK_EXHAUSTED), KEPT]
     held, back = run.decided(Rung.HOLD, Reason.CHUNK_EXHAUSTED), run.decided(*KEPT)
     assert run.rests(held.now_ns + BRAKING_NS, back.now_ns)
+    assert run.notes[STARVED] == starved(run) == (back.now_ns - held.now_ns) // PERIOD_NS
     assert back.now_ns <= 3 * SECOND + 60 * MS + PERIOD_NS
     assert back.photon_ns == 3 * SECOND
     assert len(set(run.followed(back.now_ns))) > 5

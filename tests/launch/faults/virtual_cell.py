@@ -15,9 +15,11 @@ from launch.schedulers.cameras import SimulatedCamera, VirtualCamera
 from launch.schedulers.profile import Durations
 from launch.schedulers.virtual import VirtualScheduler
 from perception.frame import Frame
+from policy import ChunkSchedule, ScheduleMode
 from robot.sim import SimArm, World
 from tests.launch.faults.parts import (
     HORIZON_NS,
+    MARGIN_NS,
     PERIOD_NS,
     SECOND,
     Blind,
@@ -62,9 +64,9 @@ class VirtualCell:
 
     def __init__(
         self, budget: BudgetConfig = ORIN, *, fallback: bool = False, frame_ns: int = FRAME_NS,
-        stall: tuple[int, int] | None = None,
+        stall: tuple[int, int] | None = None, mode: ScheduleMode = "blend", horizon_ns: int = HORIZON_NS,
     ) -> None:  # fmt: skip
-        config = load_config("sim_pick_place", ["profile=nominal"])
+        config = load_config("sim_pick_place", ["profile=nominal", f"policy.schedule.mode={mode}"])
         self.budget = budget
         self.policy, self.detector, self.smaller = Swing(), Blind(), Blind() if fallback else None
         self.slow: dict[Stage, Callable[[int, int], int]] = {}
@@ -84,8 +86,8 @@ class VirtualCell:
             camera = StallingCamera(camera, *stall)
         self._blocks: list[Rows] = []
         self._scheduler = VirtualScheduler(
-            self.executor, self.ladder, self.world.advance, self.arm, [camera], PERIOD_NS, HORIZON_NS,
-            lambda rows, _: self._blocks.append(rows),
+            self.executor, self.ladder, self.world.advance, self.arm, [camera], PERIOD_NS,
+            ChunkSchedule(horizon_ns, MARGIN_NS, mode), lambda rows, _: self._blocks.append(rows),
         )  # fmt: skip
 
     @property

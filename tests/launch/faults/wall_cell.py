@@ -13,6 +13,7 @@ from launch.ladder import Ladder
 from launch.ledger import Rows
 from launch.schedulers.wall import RunClock, WallScheduler
 from launch.sim_cell import SimCell
+from policy import ChunkSchedule
 from tests.launch.faults.parts import (
     HORIZON_NS,
     MS,
@@ -107,7 +108,7 @@ class WallCell:
     ) -> Run:
         """Run until `until` holds at a control tick, and check what holds for every ledger."""
         scheduler = WallScheduler(
-            self.executor, self.ladder, self.clock, [self.camera], self.arm, PERIOD_NS, HORIZON_NS,  # type: ignore[arg-type]
+            self.executor, self.ladder, self.clock, [self.camera], self.arm, PERIOD_NS, ChunkSchedule(HORIZON_NS),  # type: ignore[arg-type]
             lambda rows, _: self._blocks.append(rows), simulated=True, reset_wanted=reset_wanted,
         )  # fmt: skip
         error: BaseException | None = None
