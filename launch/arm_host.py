@@ -24,6 +24,9 @@ _TOLD = (
     "position", "velocity", "acceleration", "non_finite", "heartbeat_lost", "main_gone", "hang", "fault",
 )  # fmt: skip
 
+# of these, what must not wait for the summary
+_URGENT = ("fault", "hang")
+
 
 def hosted_arm(config: Config, clock: RunClock, run_dir: Path, cell: WallCell | None) -> HostedArm | None:
     """The rig's arm, not yet connected; None for cameras alone."""
@@ -72,10 +75,18 @@ def driver_options(arm: ArmConfig) -> dict[str, Any]:
     return options
 
 
-def note_events(arm: HostedArm, notes: Notes) -> None:
-    """Count what the host changed or had to do by itself; the whole of it is in the run's `arm_host.jsonl`."""
+def note_events(arm: HostedArm, notes: Notes) -> list[str]:
+    """Count what the host changed or had to do by itself; the whole of it is in the run's `arm_host.jsonl`.
+
+    Returns:
+        What a person should hear of at once: faults, and an end that went wrong.
+    """
     for note in arm.notes:
         notes.add(note)
+    urgent = []
     for event in arm.events():
         if event.kind in _TOLD:
             notes.add(f"arm host: {event.sentence}", f"arm host {event.kind} {event.joint}")
+        if event.kind in _URGENT:
+            urgent.append(event.sentence)
+    return urgent
