@@ -92,6 +92,8 @@ class UrArm:
         name: str = "ur",
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
+        if not isinstance(host, str) or not host:
+            raise BadInput(f"host is {host!r}: expected the controller's address in quotes, such as '192.168.1.10'")
         self._host, self._model, self._name = host, model_named(model).name, name
         deceleration = min(limits_named(model).acceleration_rad_s2)
         self._settings = SessionSettings(

@@ -26,15 +26,15 @@ def loopback_address() -> str:
     return next(_addresses)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def loopback_process() -> Iterator[LoopbackProcess]:
-    """A controller for the whole session; use `loopback` to get it as new."""
+    """A controller for all tests of a module (it keeps a tenth of a core busy); use `loopback` to get it as new."""
     process = LoopbackProcess(next(_addresses), "--unlock-delay", "0.1")
     yield process
     process.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def spare_process() -> Iterator[LoopbackProcess]:
     """Another one, with a real controller's delays, for tests that no standing client may disturb."""
     process = LoopbackProcess(next(_addresses))

@@ -32,7 +32,7 @@ class LoopbackProcess:
     def __init__(self, address: str, *options: str) -> None:
         self.address = address
         # it ends by itself: a test session that is killed leaves nothing behind for long
-        command = [sys.executable, "-m", "robot.ur.loopback", "--address", address, "--seconds", "900", *options]
+        command = [sys.executable, "-m", "robot.ur.loopback", "--address", address, "--seconds", "1800", *options]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -157,3 +158,9 @@ def test_something_else_at_the_address(imposter: str, words: str) -> None:
     said = connect(imposter)
     assert imposter in said
     assert words in said
+
+
+@pytest.mark.parametrize("host", [5, "", None])
+def test_an_address_that_is_none_is_refused(host: Any) -> None:
+    with pytest.raises(BadInput, match="expected the controller's address in quotes"):
+        UrArm(host)

@@ -13,7 +13,7 @@ from robot.ur.loopback import ControllerSettings, IdealPlant, UrFront
 from tests.robot.ur.loopback_process import LoopbackProcess, until
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def loopback_process(next_address: Callable[[], str]) -> Iterator[LoopbackProcess]:
     """A controller of this folder's own: the clients below stay connected to it."""
     process = LoopbackProcess(next_address(), "--unlock-delay", "0.1")
@@ -21,7 +21,7 @@ def loopback_process(next_address: Callable[[], str]) -> Iterator[LoopbackProces
     process.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def connected_receiver(loopback_process: LoopbackProcess) -> Iterator[Any]:
     rtde_receive = pytest.importorskip("rtde_receive")
     receiver = rtde_receive.RTDEReceiveInterface(loopback_process.address, 500.0)
@@ -29,7 +29,7 @@ def connected_receiver(loopback_process: LoopbackProcess) -> Iterator[Any]:
     receiver.disconnect()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def connected_control(loopback_process: LoopbackProcess) -> Iterator[Any]:
     rtde_control = pytest.importorskip("rtde_control")
     control = rtde_control.RTDEControlInterface(loopback_process.address, 500.0)
