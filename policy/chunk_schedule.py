@@ -23,7 +23,7 @@ class ChunkSchedule:
     something new to plan from.
     """
 
-    def __init__(self, horizon_ns: int = 0, margin_ns: int = 0, mode: ScheduleMode = "blend") -> None:
+    def __init__(self, horizon_ns: int = 0, margin_ns: int = 0, mode: ScheduleMode = "naive") -> None:
         """Start without a chunk.
 
         Args:

@@ -160,12 +160,12 @@ def test_a_blend_takes_a_chunk_that_disagrees_less_abruptly() -> None:
 
 
 def test_after_a_hold_nothing_is_blended_with_what_was_before() -> None:
-    arm = Follower()
+    arm = Follower(["policy.schedule.mode=blend"])
     arm.run(None, 2)
     arm.run(straight(0, -0.6), 60)
     arm.run(None, 60)
     arm.run(chunk(arm.now_ns, *(((-0.55, 0.1, 0.35),) * 16)), 100)
-    direct = Follower()
+    direct = Follower(["policy.schedule.mode=blend"])
     direct.run(None, 122)
     direct.run(chunk(direct.now_ns, *(((-0.55, 0.1, 0.35),) * 16)), 100)
     ways = [np.array([command.setpoint.joints for command in one.commands[-100:]]) for one in (arm, direct)]

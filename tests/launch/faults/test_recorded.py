@@ -25,13 +25,13 @@ from launch.recording import ledger_blocks
 from launch.replay_run import replay
 from launch.run_folder import RunFolder
 from launch.schedulers.cameras import SimulatedCamera
-from launch.schedulers.notes import Notes
+from launch.schedulers.notes import STARVED, Notes
 from launch.schedulers.profile import Durations
 from launch.schedulers.virtual import VirtualScheduler
 from launch.schedulers.wall import WallScheduler
 from launch.sim_cell import SimCell
 from launch.streams import Item
-from launch.wiring import build_graph, resolve
+from launch.wiring import build_graph, build_schedule, resolve
 from perception.frame import Frame
 from perception.source import Source
 from policy import ActionChunk, ChunkSchedule, Observation
@@ -95,7 +95,7 @@ class Recorded:
         self.arm = BreakingArm(sim.arm, lambda: self.now_ns)
         camera = StallingCamera(SimulatedCamera(sim.capture("wrist"), FRAME_NS), *stall)
         self._scheduler = VirtualScheduler(
-            self.executor, self.ladder, sim.advance, self.arm, [camera], PERIOD_NS, ChunkSchedule(HORIZON_NS),
+            self.executor, self.ladder, sim.advance, self.arm, [camera], PERIOD_NS, build_schedule(config),
             self._folder.on_rows,
         )  # fmt: skip
 
@@ -151,6 +151,19 @@ def test_a_safe_stop_and_a_new_cell_replay(sim: SimCell, tmp_path: Path) -> None
     assert run.rungs() == [(Rung.STOP, Reason.FEEDBACK_SILENT), (Rung.DROP, Reason.NEW_CELL)]
     let_go = run.decided(Rung.DROP, Reason.NEW_CELL)
     assert len(set(run.followed(let_go.now_ns))) >= 2
+    assert replays(tmp_path / "run")
+
+
+@pytest.mark.parametrize("mode", ["blend", "ensemble", "synchronous"])
+def test_seams_replay(sim: SimCell, tmp_path: Path, mode: str) -> None:
+    """Plans come 350 ms late, as chunks of a slow policy do."""
+    config = configured(virtual_rules(), f"policy.schedule.mode={mode}")
+    recorded = Recorded(sim, config, tmp_path / "run")
+    recorded.slow = lambda stage, took_ns, _engine: 350 * MS if stage is Stage.PLAN else took_ns
+    recorded.episode(0, 4.0)
+    run = recorded.close()
+    assert len(set(run.followed())) >= 2
+    assert (STARVED in run.notes) == (mode == "synchronous")
     assert replays(tmp_path / "run")
 
 

@@ -64,7 +64,7 @@ class VirtualCell:
 
     def __init__(
         self, budget: BudgetConfig = ORIN, *, fallback: bool = False, frame_ns: int = FRAME_NS,
-        stall: tuple[int, int] | None = None, mode: ScheduleMode = "blend", horizon_ns: int = HORIZON_NS,
+        stall: tuple[int, int] | None = None, mode: ScheduleMode = "naive", horizon_ns: int = HORIZON_NS,
     ) -> None:  # fmt: skip
         config = load_config("sim_pick_place", ["profile=nominal", f"policy.schedule.mode={mode}"])
         self.budget = budget
