@@ -23,6 +23,8 @@ MAX_HEAD: Final = 1 << 16
 MAX_BODY: Final = 1 << 26
 # longest path of a Unix domain socket on Linux, without the zero at its end
 MAX_PATH: Final = 107
+# a socket that is not served yet has this behind its name
+_NEW: Final = "~"
 # what a request of a client can bring about that is that client's own affair
 UNUSABLE: Final = (EyehandError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -168,11 +170,14 @@ def camera_path(path: Path | str) -> Path:
 def listen(path: Path) -> socket.socket:
     """Serve a socket at a path that only this user can reach, in place of one that nobody serves any more.
 
+    The path is there once it is served, not before: who waits for it may connect at once.
+
     Raises:
         BadInput: If the path is too long, cannot be bound, or is served already.
     """
-    if len(str(path).encode()) > MAX_PATH:
-        raise BadInput(f"socket {path}: {len(str(path).encode())} bytes, expected at most {MAX_PATH}; a shorter folder")
+    if len(str(path).encode()) > MAX_PATH - len(_NEW):
+        limit = MAX_PATH - len(_NEW)
+        raise BadInput(f"socket {path}: {len(str(path).encode())} bytes, expected at most {limit}; a shorter folder")
     if path.exists():
         probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with probe:
@@ -180,13 +185,16 @@ def listen(path: Path) -> socket.socket:
                 raise BadInput(f"socket {path}: another process serves it; choose another path")
         path.unlink()
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made = path.with_name(f"{path.name}{_NEW}")
+    made.unlink(missing_ok=True)
     try:
-        server.bind(str(path))
+        server.bind(str(made))
     except OSError as error:
         server.close()
         raise BadInput(f"socket {path}: {error.strerror or error}; choose a folder that exists") from error
-    path.chmod(0o600)
+    made.chmod(0o600)
     server.listen(16)
+    made.replace(path)
     return server
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -29,6 +30,7 @@ def drive(arm: HostedArm, epoch_ns: int, seconds: float, speed: float = 0.8) -> 
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # started from a script's background it is ignored
     options = json.loads(sys.argv[1])
     folder, how = Path(options.pop("folder")), options.pop("how")
     epoch_ns = options.pop("epoch_ns")

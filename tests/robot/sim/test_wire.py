@@ -122,9 +122,28 @@ def test_a_path_is_served_once_and_only_to_this_user(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="another process serves it"):
             wire.listen(path)
     wire.listen(path).close()  # what a killed process left there is replaced
-    with pytest.raises(BadInput, match="expected at most 107"):
+    with pytest.raises(BadInput, match="expected at most 106"):
         wire.listen(tmp_path / ("w" * 107))
     with pytest.raises(BadInput, match="choose a folder that exists"):
         wire.listen(tmp_path / "absent" / "world")
     with pytest.raises(Missing, match="no simulated world answers"):
         wire.connect(tmp_path / "nobody", {"op": "hello"}, 1.0)
+
+
+def test_a_path_that_is_there_is_served(tmp_path: Path) -> None:
+    """Who waits for a path connects as soon as it is there."""
+    refused: list[int] = []
+
+    def connect_when_there(path: Path) -> None:
+        while not path.exists():
+            pass
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            refused.append(client.connect_ex(str(path)))
+
+    for number in range(50):
+        path = tmp_path / str(number)
+        waiting = threading.Thread(target=connect_when_there, args=(path,))
+        waiting.start()
+        with wire.listen(path):
+            waiting.join(5.0)
+    assert refused == [0] * 50
