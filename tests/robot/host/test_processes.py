@@ -169,7 +169,7 @@ def test_a_run(rig: Rig) -> None:
     rig.assert_gentle()
     calls = [name for _, name, _ in rig.calls() if name != "send"]
     assert calls == ["connect", "stop", "close"]
-    kinds = [kind for kind in rig.kinds() if kind not in ("late", "acceleration")]
+    kinds = [kind for kind in rig.kinds() if kind not in ("late", "acceleration", "velocity")]
     assert kinds == ["connected", "stop", "at_rest", "hold", "timing", "closed"]
     assert {"connected", "stop", "at_rest", "hold"} <= {event.kind for event in arm.events()}
     assert arm.events() == []
