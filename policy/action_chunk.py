@@ -10,8 +10,9 @@ import numpy as np
 
 from geometry.types import Array
 
-ActionSpace = Literal["ee_pose", "joint_position", "joint_delta"]
+ActionSpace = Literal["ee_pose", "joint_position", "joint_delta", "joint_velocity"]
 ACTION_SIZE: Final = 7
+RELATIVE: Final = ("joint_delta", "joint_velocity")  # to where the arm was at capture
 
 _Quaternion = tuple[float, float, float, float]
 
@@ -25,6 +26,7 @@ class ActionChunk:
         dt_ns: Time between actions [ns].
         space: `ee_pose`: x, y, z [m], rotation vector [rad] (base_T_tcp), gripper opening. `joint_position`: six
             angles [rad], gripper opening. `joint_delta`: six increments from action to action [rad], gripper opening.
+            `joint_velocity`: six speeds from each action to the next [rad/s], gripper opening.
         actions: Shape (K, 7), K >= 1, read-only.
 
     Raises:
@@ -68,10 +70,10 @@ class ActionChunk:
             Shape (7,), in the units of `space`; an interpolated rotation vector is no longer than pi.
 
         Raises:
-            ValueError: If the chunk holds increments: `to_absolute` must come first.
+            ValueError: If the chunk holds increments or speeds: `to_absolute` must come first.
         """
-        if self.space == "joint_delta":
-            raise ValueError("a joint_delta chunk has no absolute action: call to_absolute(joints at capture) first")
+        if self.space in RELATIVE:
+            raise ValueError(f"a {self.space} chunk has no absolute action: call to_absolute(joints at capture) first")
         index, part = divmod(t_ns - self.stamp_ns, self.dt_ns)
         if index < 0 or index >= len(self.actions) - 1:
             edge: Array = self.actions[0 if index < 0 else -1].copy()
@@ -79,17 +81,21 @@ class ActionChunk:
         return interpolate(self.space, self.actions[index], self.actions[index + 1], part / self.dt_ns)
 
     def to_absolute(self, joint_positions_rad: Array) -> ActionChunk:
-        """Accumulate increments from the joint angles at capture, so that skipping past actions loses nothing.
+        """Accumulate increments or speeds from the joint angles at capture: skipping past actions then loses nothing.
 
-        Action k becomes `joint_positions_rad + sum of increments 0..k`. Chunks of other spaces are returned unchanged.
+        Action k becomes `joint_positions_rad + sum of increments 0..k`, or `+ dt * sum of speeds 0..k-1`. Chunks of
+        other spaces are returned unchanged.
 
         Args:
             joint_positions_rad: Shape (6,), joint angles at `stamp_ns` [rad].
         """
-        if self.space != "joint_delta":
+        if self.space not in RELATIVE:
             return self
         actions = self.actions.copy()
-        actions[:, :6] = np.asarray(joint_positions_rad, dtype=np.float64) + np.cumsum(actions[:, :6], axis=0)
+        moved = np.cumsum(actions[:, :6], axis=0)
+        if self.space == "joint_velocity":
+            moved = np.vstack((np.zeros(6), moved[:-1])) * (self.dt_ns * 1e-9)
+        actions[:, :6] = np.asarray(joint_positions_rad, dtype=np.float64) + moved
         return replace(self, space="joint_position", actions=actions)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from policy.action_chunk import ActionChunk
+from policy.action_chunk import RELATIVE, ActionChunk
 from policy.planning_delay import PlanningDelay
 from policy.seam import ScheduleMode
 
@@ -89,10 +89,10 @@ class ChunkSchedule:
             `expired` if all of its actions lie in the past.
 
         Raises:
-            ValueError: If the chunk holds increments.
+            ValueError: If the chunk holds increments or speeds.
         """
-        if chunk.space == "joint_delta":
-            raise ValueError("a joint_delta chunk cannot be scheduled: call to_absolute(joints at capture) first")
+        if chunk.space in RELATIVE:
+            raise ValueError(f"a {chunk.space} chunk cannot be scheduled: call to_absolute(joints at capture) first")
         if self._chunk is not None and chunk.stamp_ns <= self._chunk.stamp_ns:
             return "older"
         if chunk.end_ns < now_ns:

@@ -24,7 +24,8 @@ def observation(**change: Any) -> Observation:
 
 
 def test_state_is_joints_gripper_object() -> None:
-    np.testing.assert_array_equal(observation().state, [0, 1, 2, 3, 4, 5, 0.5, 0.1, 0.2, 0.3])
+    np.testing.assert_array_equal(state(observation())[:7], [0, 1, 2, 3, 4, 5, 0.5])
+    np.testing.assert_array_equal(environment(observation()), [0.1, 0.2, 0.3, 0, 0, 0, 1])
 
 
 @pytest.mark.parametrize(
