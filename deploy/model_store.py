@@ -9,7 +9,8 @@ from pathlib import Path
 
 from deploy.artifacts import MODEL_FILE, precision_of
 from deploy.errors import BadInput
-from deploy.passport import Passport, file_sha256, passport_path
+from deploy.passport import file_sha256, passport_path
+from deploy.policy_passport import AnyPassport, read_passport
 
 __all__ = ["CARD_FILE", "MODEL_FILE", "Model", "ModelStore", "default_search"]
 
@@ -36,7 +37,7 @@ class Model:
     name: str
     path: Path
     onnx_path: Path
-    passport: Passport | None
+    passport: AnyPassport | None
     card: str
     artifacts: Mapping[str, Path] = field(default_factory=dict)
 
@@ -45,7 +46,7 @@ class Model:
         """Hash of the model file, hexadecimal."""
         return file_sha256(self.onnx_path)
 
-    def artifact(self, file: str) -> tuple[Path, Passport | None]:
+    def artifact(self, file: str) -> tuple[Path, AnyPassport | None]:
         """A file made from this model, or the model file itself, with its passport.
 
         Args:
@@ -150,16 +151,16 @@ def _load(name: str, onnx_path: Path, folders: Iterable[Path] = ()) -> Model:
 def _is_anothers(artifact: Path, onnx_path: Path) -> bool:
     """Whether an artifact in another folder of the name was made from another model; if nobody knows, it was not."""
     try:
-        source = Passport.read(passport_path(artifact)).source.get("sha256")
+        source = read_passport(passport_path(artifact)).source.get("sha256")
     except BadInput:
         return False
     return source not in (None, file_sha256(onnx_path))
 
 
-def _read_passport(artifact: Path) -> Passport | None:
+def _read_passport(artifact: Path) -> AnyPassport | None:
     path = passport_path(artifact)
     if not path.is_file():
         return None
-    passport = Passport.read(path)
+    passport = read_passport(path)
     passport.check_file(artifact)
     return passport

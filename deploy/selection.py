@@ -10,7 +10,8 @@ from typing import Any
 from deploy.artifacts import AUTO, MODEL_FILE, artifact_for, precision_of
 from deploy.candidates import Candidate, Factory, Measured, measure, nothing_runs
 from deploy.errors import BadInput
-from deploy.passport import Passport, file_sha256, passport_path
+from deploy.passport import file_sha256, passport_path
+from deploy.policy_passport import read_passport
 
 TIE = 0.05
 LIMIT_S = 15.0
@@ -120,7 +121,7 @@ def vet(candidate: Candidate, source: str | None = None) -> None:
     path = passport_path(candidate.path)
     if not path.is_file():
         raise BadInput(f"{candidate.path} has no passport {path.name} beside it: make it again")
-    passport = Passport.read(path)
+    passport = read_passport(path)
     passport.check_file(candidate.path)
     if source is not None and passport.source.get("sha256") not in (None, source):
         raise BadInput(f"{candidate.path} was made from another model than {MODEL_FILE}: make it again")

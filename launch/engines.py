@@ -12,6 +12,7 @@ from deploy.backend import Backend
 from deploy.errors import BadInput, EyehandError
 from deploy.model_store import MODEL_FILE, Model, ModelStore
 from deploy.passport import Passport, file_sha256
+from deploy.policy_passport import AnyPassport, as_detector
 from deploy.selection import choose
 from launch import plugins
 from launch.config.tree import DetectorConfig, FallbackEngineConfig
@@ -159,10 +160,11 @@ def _file(model: Model, backend: str, precision: str) -> str:
 
 
 def _artifact(model: Model, file: str) -> tuple[Path, Passport | None]:
-    return model.artifact(model.onnx_path.name if file == MODEL_FILE else file)
+    path, passport = model.artifact(model.onnx_path.name if file == MODEL_FILE else file)
+    return path, as_detector(passport, model.name)
 
 
-def _called(passport: Passport | None) -> str:
+def _called(passport: AnyPassport | None) -> str:
     """What an artifact is called in the configuration: its precision without the style of the integers."""
     return "fp32" if passport is None else passport.precision.split("-")[0]
 

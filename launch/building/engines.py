@@ -12,6 +12,7 @@ from deploy.errors import BadInput
 from deploy.gate import Accuracy, Verdict
 from deploy.model_store import Model
 from deploy.passport import Latency, Passport, Target, file_sha256, passport_path
+from deploy.policy_passport import as_detector
 from deploy.timing import Timing
 from launch.machine import installed
 
@@ -63,7 +64,8 @@ def find_graph(model: Model, precision: str) -> tuple[Path, Passport]:
     """
     files = GRAPHS[precision]
     file = next((name for name in files if name in model.artifacts), files[0])
-    path, passport = model.artifact(file)
+    path, found = model.artifact(file)
+    passport = as_detector(found, model.name)
     assert passport is not None  # of an artifact; the model file itself is none
     return path, passport
 

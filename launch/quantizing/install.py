@@ -12,6 +12,7 @@ from deploy.errors import BadInput
 from deploy.gate import Accuracy
 from deploy.model_store import Model, default_search
 from deploy.passport import Calibration, Latency, Passport, file_sha256, passport_path
+from deploy.policy_passport import as_detector
 from deploy.timing import Timing
 from launch.machine import installed, machine_facts
 from launch.quantizing.attempts import Attempt
@@ -24,13 +25,14 @@ def folder(model: Model, out: Path | None) -> Path:
         BadInput: If the model is not one of the store: a name and a passport belong to an artifact; if it is an
             artifact itself; or if the folder cannot be written to, which is better known before than after.
     """
-    if model.passport is None:
+    passport = as_detector(model.passport, model.name)
+    if passport is None:
         raise BadInput(
             f"{model.onnx_path} has no passport, which says what its tensors mean: make a model "
             "folder with eyehand export detector"
         )
-    if model.passport.precision != "fp32":
-        raise BadInput(f"{model.onnx_path} is itself an artifact ({model.passport.precision}): name the fp32 model")
+    if passport.precision != "fp32":
+        raise BadInput(f"{model.onnx_path} is itself an artifact ({passport.precision}): name the fp32 model")
     *_, user, packaged = default_search()
     if out is None:
         out = user / model.name if model.path.parent.resolve() == packaged.resolve() else model.path
@@ -66,14 +68,15 @@ def _install(
     model: Model, out: Path, attempts: Sequence[Attempt], calibration: Calibration, reference: Accuracy,
     labels: str, threads: int | None,
 ) -> None:  # fmt: skip
-    assert model.passport is not None
+    source = as_detector(model.passport, model.name)
+    assert source is not None
     out.mkdir(parents=True, exist_ok=True)
     shipped = [attempt for attempt in attempts if attempt.ship]
     with tempfile.TemporaryDirectory(prefix=".quantize-", dir=out) as stage:
         for attempt in shipped:
             file = Path(stage) / attempt.file
             shutil.copyfile(attempt.path, file)
-            passport = _passport(model, model.passport, attempt, calibration, reference, labels, threads, file)
+            passport = _passport(model, source, attempt, calibration, reference, labels, threads, file)
             passport.write(passport_path(file))
         for attempt in attempts:
             passport_path(out / attempt.file).unlink(missing_ok=True)  # never an artifact with another's passport
