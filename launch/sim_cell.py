@@ -10,6 +10,7 @@ from launch.config import Config
 from launch.sources import check_simulated, source_options
 from perception.frame import Frame
 from robot.sim import SimArm, SimSource, World, make_renderer
+from robot.sim.scene import with_conveyor
 
 # the gripper is open between grasps: below this it is on its way to close
 CLOSING: Final = 0.9
@@ -27,7 +28,7 @@ class SimCell:
 
     def __init__(self, config: Config) -> None:
         check_simulated(config.rig)
-        self.world = World(seed=config.seed)
+        self.world = World(seed=config.seed, parameters=with_conveyor(config.sim.conveyor_m_s))
         self.world.cube_render_offset_m = config.sim.cube_render_offset_m
         self.renderer = make_renderer(config.sim.renderer, threads=2)
         self.resolved = config.model_copy(

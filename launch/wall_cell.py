@@ -13,6 +13,7 @@ from launch.schedulers.wall import RunClock
 from launch.sources import SIMULATED, check_simulated, source_options
 from perception.source import Source
 from robot.sim.remote import RemoteCamera
+from robot.sim.scene import with_conveyor
 from robot.sim.settings import WorldSettings
 from robot.sim.world_client import RunningWorld
 from robot.sim.world_process import WorldProcess
@@ -43,6 +44,10 @@ def check_world(config: Config) -> None:
     if config.sim.controller != wanted:
         raise BadInput(
             f"sim.controller: is {config.sim.controller!r} but the arm is of type {arm.type!r}: expected {wanted!r}"
+        )
+    if config.sim.world is not None and config.sim.conveyor_m_s is not None:
+        raise BadInput(
+            f"sim.conveyor_m_s: the world at {config.sim.world} runs already; start that one with --conveyor"
         )
 
 
@@ -77,6 +82,7 @@ class WallCell:
                     clock.epoch_ns,
                     seed=config.seed,
                     renderer=config.sim.renderer,
+                    parameters=with_conveyor(config.sim.conveyor_m_s),
                     cube_render_offset_m=config.sim.cube_render_offset_m,
                     ur_address=config.sim.address if config.sim.controller == "ur" else None,
                     ur_model=arm.model,

@@ -59,6 +59,9 @@ def _ur(parser: argparse.ArgumentParser) -> None:
         "--renderer", choices=("auto", "egl", "raycast", "none"), default="auto", help="of its cameras (auto)"
     )
     parser.add_argument(
+        "--conveyor", type=_velocity, metavar="VX,VY", help="a conveyor carries the cube, velocity in the base [m/s]"
+    )
+    parser.add_argument(
         "--fault", action="append", default=[], metavar="WORDS", dest="faults",
         help="go wrong like this from the start, for example 'speed_slider 0.3'; may be repeated",
     )  # fmt: skip
@@ -82,6 +85,14 @@ def _seconds(text: str) -> float:
     if not 0.1 <= value <= 600.0:
         raise argparse.ArgumentTypeError(f"{text}: expected 0.1 to 600 seconds")
     return value
+
+
+def _velocity(text: str) -> tuple[float, float]:
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: expected two numbers, for example 0,0.05") from None
+    return (x, y)
 
 
 def _npz(text: str) -> Path:

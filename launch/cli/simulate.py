@@ -52,6 +52,7 @@ def simulated_cell(options: argparse.Namespace) -> Iterator[Callable[[], None]]:
     """The simulated cell behind the controller, as a process; gives what sees whether it is still there."""
     if importlib.util.find_spec("mujoco") is None:
         raise Missing("mujoco is not installed: pip install 'eyehand[sim]', or give --ideal for an arm without physics")
+    from robot.sim.scene import with_conveyor
     from robot.sim.settings import WorldSettings
     from robot.sim.world_process import WorldProcess
 
@@ -60,6 +61,7 @@ def simulated_cell(options: argparse.Namespace) -> Iterator[Callable[[], None]]:
         epoch_ns=time.monotonic_ns(),
         seed=options.seed,
         renderer=options.renderer,
+        parameters=with_conveyor(options.conveyor),
         ur_address=options.address,
         ur_model=options.model,
         ur_gripper=options.gripper,

@@ -104,13 +104,21 @@ class ScheduleConfig(Section):
 
 
 class PolicyConfig(Section):
-    """The policy that plans action chunks.
+    """The policy that plans action chunks: `expert`, or `learned`, a model of the store on an engine.
 
     It plans anew when less than `replan_horizon_s` is left of the present chunk, or earlier where `schedule` says so.
+    With `extrapolate` it is shown where a moving object will be when its chunk takes over, not where it was seen.
     """
 
     type: str = "expert"
+    model: str = "tabletop-act"
+    backend: str = "onnxruntime"
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    file: str | None = Field(default=None, description="written on resolving: the artifact that the run used")
+    sha256: str | None = Field(default=None, description="written on resolving: the artifact that the run used")
     object_class: str = "red_cube"
+    extrapolate: bool = True
     replan_horizon_s: Positive = 1.3
     schedule: ScheduleConfig = ScheduleConfig()
     options: dict[str, Any] = Field(default_factory=dict)
@@ -191,6 +199,7 @@ class SimConfig(Section):
             emulated UR controller at `address`, for an arm of type `ur`.
         address: Where the emulated controller listens.
         world: Socket of a world that runs already (`eyehand simulate`); by default the run starts its own.
+        conveyor_m_s: Velocity in `base`, x and y, of a conveyor that carries the object [m/s]; null for none.
     """
 
     renderer: Literal["auto", "egl", "raycast"] = "auto"
@@ -198,6 +207,7 @@ class SimConfig(Section):
     controller: Literal["none", "ur"] = "none"
     address: str = "127.0.0.1"
     world: str | None = None
+    conveyor_m_s: tuple[float, float] | None = None
 
 
 class RecordConfig(Section):

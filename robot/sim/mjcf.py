@@ -1,9 +1,10 @@
-"""The MuJoCo model of the cell as XML: lights, room, table, cube, bin, clutter, and the arm."""
+"""The MuJoCo model of the cell as XML: lights, room, table, conveyor, cube, bin, clutter, and the arm."""
 
 from __future__ import annotations
 
 from geometry import Pose
 from robot.sim import textures
+from robot.sim.conveyor import HALF_HEIGHT_M, HALF_WIDTH_M
 from robot.sim.layout import (
     BIN,
     CUBE_EDGE_M,
@@ -17,10 +18,12 @@ from robot.sim.layout import (
     WORLD_T_OVERVIEW,
 )
 from robot.sim.mjcf_arm import FOVY_DEG, PAD_FRICTION, actuators, arm
-from robot.sim.scene import Distractor, Rgb, SceneSpec, cube_rest_height_m
+from robot.sim.scene import Distractor, Rgb, SceneSpec
 from robot.sim.xml_text import rgba, vec
 
 CUBE_MASS_KG = 0.1
+# the friction of what lies on the belt must not slow it within a step
+BELT_MASS_KG = 1000.0
 
 
 def build(spec: SceneSpec, timestep_s: float = 0.002) -> tuple[str, dict[str, bytes]]:
@@ -46,10 +49,12 @@ def build(spec: SceneSpec, timestep_s: float = 0.002) -> tuple[str, dict[str, by
         *_room(spec),
         *_bin(spec.bin_rgb),
         *_clutter(spec.distractors),
+        *_conveyor(spec),
         _cube(spec),
         *arm(spec),
         "</worldbody>",
         actuators(),
+        *([_BELT_CONTACT] if spec.conveyor is not None else []),
         "</mujoco>",
     ]
     return "\n".join(parts), assets
@@ -149,8 +154,27 @@ def _clutter(items: tuple[Distractor, ...]) -> list[str]:
 def _cube(spec: SceneSpec) -> str:
     half = CUBE_EDGE_M / 2
     x, y = spec.cube_xy_m
-    return f"""<body name="cube" pos="{x:.9g} {y:.9g} {cube_rest_height_m():.9g}" euler="0 0 {spec.cube_yaw_rad:.9g}">
+    return f"""<body name="cube" pos="{x:.9g} {y:.9g} {spec.cube_height_m:.9g}" euler="0 0 {spec.cube_yaw_rad:.9g}">
  <freejoint name="cube"/>
  <geom name="cube" type="box" size="{half} {half} {half}" mass="{CUBE_MASS_KG}" condim="4" friction="0.8 0.01 0.001"
   solref="0.005 1" solimp="0.95 0.99 0.001" {rgba(spec.cube_rgb)}/>
 </body>"""
+
+
+# the belt lies on the table, and does not rub on it
+_BELT_CONTACT = '<contact><exclude body1="world" body2="conveyor"/></contact>'
+
+
+def _conveyor(spec: SceneSpec) -> list[str]:
+    """The belt: a heavy plate that the world gives its speed and puts back at each step; only friction sees it move."""
+    belt = spec.conveyor
+    if belt is None:
+        return []
+    x, y = belt.center_m
+    return [
+        f"""<body name="conveyor" pos="{x:.9g} {y:.9g} {HALF_HEIGHT_M:.9g}" euler="0 0 {belt.yaw_rad:.9g}">
+ <joint name="conveyor" type="slide" axis="1 0 0"/>
+ <geom name="conveyor" type="box" size="{belt.half_length_m:.9g} {HALF_WIDTH_M} {HALF_HEIGHT_M}" mass="{BELT_MASS_KG}"
+  friction="1 .01 .001" {rgba(belt.rgb)}/>
+</body>"""
+    ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot.sim.layout import BIN, CUBE_EDGE_M
+from robot.sim.conveyor import HALF_WIDTH_M, Conveyor, check_velocity, lay, upstream
+from robot.sim.layout import BIN, CUBE_EDGE_M, WORLD_T_BASE
 
 Rgb = tuple[float, float, float]
 SHAPES: tuple[str, ...] = ("box", "cylinder", "sphere")
@@ -27,6 +28,11 @@ class SceneParameters:
         light_gain: Range of the factor on all lights.
         lights: Fewest and most lights.
         shadows: Whether the first light may cast shadows.
+        conveyor_m_s: World x and y of the velocity of a conveyor that carries the cube [m/s]; None for none. The cube
+            then starts upstream, so that it stays in its region while it is picked.
+
+    Raises:
+        BadInput: If the conveyor stands still or is too fast.
     """
 
     cube_x_m: tuple[float, float] = (0.50, 0.82)
@@ -39,6 +45,11 @@ class SceneParameters:
     light_gain: tuple[float, float] = (0.75, 1.2)
     lights: tuple[int, int] = (1, 3)
     shadows: bool = True
+    conveyor_m_s: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.conveyor_m_s is not None:
+            check_velocity(self.conveyor_m_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,20 @@ class SceneSpec:
     arm_rgb: Rgb
     finger_rgb: Rgb
     bin_rgb: Rgb
+    conveyor: Conveyor | None = None
+
+    @property
+    def cube_height_m(self) -> float:
+        """Height of the cube's centre at the start, above the table [m]."""
+        return cube_rest_height_m() + (self.conveyor.surface_m if self.conveyor is not None else 0.0)
+
+
+def with_conveyor(base_m_s: tuple[float, float] | None) -> SceneParameters | None:
+    """The task's ranges with a conveyor whose velocity is given in the arm's base [m/s]; None for none."""
+    if base_m_s is None:
+        return None
+    vx, vy, _ = (WORLD_T_BASE.rotation @ (*base_m_s, 0.0)).tolist()
+    return SceneParameters(conveyor_m_s=(vx, vy))
 
 
 def sample_scene(seed: int, parameters: SceneParameters | None = None) -> SceneSpec:
@@ -100,6 +125,11 @@ def sample_scene(seed: int, parameters: SceneParameters | None = None) -> SceneS
     p = parameters or SceneParameters()
     rng = np.random.default_rng([int(seed), 0x5CE7E])
     cube_xy = (float(rng.uniform(*p.cube_x_m)), float(rng.uniform(*p.cube_y_m)))
+    conveyor = None
+    if p.conveyor_m_s is not None:
+        vx, vy = p.conveyor_m_s
+        cube_xy = (upstream(cube_xy[0], p.cube_x_m, vx), upstream(cube_xy[1], p.cube_y_m, vy))
+        conveyor = lay(cube_xy, p.cube_x_m, p.cube_y_m, p.conveyor_m_s, int(seed))
     yaw = float(rng.uniform(-p.cube_yaw_rad, p.cube_yaw_rad))
     hue = float(rng.uniform(-0.018, 0.018)) % 1.0
     cube_rgb = _hsv(hue, rng.uniform(0.78, 0.97), rng.uniform(0.6, 0.95))
@@ -109,7 +139,7 @@ def sample_scene(seed: int, parameters: SceneParameters | None = None) -> SceneS
         cube_xy_m=cube_xy,
         cube_yaw_rad=yaw,
         cube_rgb=cube_rgb,
-        distractors=_distractors(rng, cube_xy, p),
+        distractors=_distractors(rng, cube_xy, p, conveyor),
         lights=_lights(rng, gain, p),
         ambient=float(rng.uniform(0.24, 0.5)) * gain,
         specular=float(rng.uniform(0.0, 0.5)),
@@ -122,6 +152,7 @@ def sample_scene(seed: int, parameters: SceneParameters | None = None) -> SceneS
         arm_rgb=_hsv(float(rng.uniform(0.5, 0.7)), rng.uniform(0.0, 0.12), rng.uniform(0.45, 0.85)),
         finger_rgb=_hsv(0.6, rng.uniform(0.0, 0.1), rng.uniform(0.08, 0.5)),
         bin_rgb=_hsv(float(rng.uniform(0.3, 0.72)), rng.uniform(0.1, 0.8), rng.uniform(0.2, 0.7)),
+        conveyor=conveyor,
     )
 
 
@@ -155,7 +186,9 @@ def _distractor_rgb(rng: np.random.Generator) -> Rgb:
     return _hsv(float(rng.uniform(40.0, 310.0)) / 360.0, rng.uniform(0.4, 1.0), rng.uniform(0.3, 0.95))
 
 
-def _distractors(rng: np.random.Generator, cube_xy: tuple[float, float], p: SceneParameters) -> tuple[Distractor, ...]:
+def _distractors(
+    rng: np.random.Generator, cube_xy: tuple[float, float], p: SceneParameters, conveyor: Conveyor | None
+) -> tuple[Distractor, ...]:
     wanted = int(rng.integers(p.distractors[0], p.distractors[1] + 1))
     placed: list[Distractor] = []
     for _ in range(wanted * 40):
@@ -173,7 +206,9 @@ def _distractors(rng: np.random.Generator, cube_xy: tuple[float, float], p: Scen
             math.hypot(x - other.position_m[0], y - other.position_m[1]) > item.radius_m + other.radius_m + 0.008
             for other in placed
         )
-        if far_from_cube and far_from_bin and apart:
+        # the cube passes along the middle of the belt
+        beside = conveyor is None or conveyor.distance_m(x, y) > p.clearance_m - HALF_WIDTH_M + item.radius_m
+        if far_from_cube and far_from_bin and apart and beside:
             placed.append(item)
     return tuple(placed)
 

@@ -16,7 +16,7 @@ from robot.sim.snapshot import Snapshot
 
 
 class World:
-    """One arm, one table, one cube, one bin.
+    """One arm, one table, one cube, one bin; in some scenes a conveyor.
 
     Time is an integer count of physics steps; the same seed and the same calls give the same states to the bit.
 
@@ -63,6 +63,9 @@ class World:
         self._cube_geom = int(model.geom("cube").id)
         self._pads = {int(model.geom(name).id) for name in ("pad_left", "pad_right")}
         self._tcp = int(model.site("tcp").id)
+        belt = scene.conveyor
+        self._belt_at = -1 if belt is None else int(model.joint("conveyor").qposadr[0])
+        self._belt_dof = -1 if belt is None else int(model.joint("conveyor").dofadr[0])
         self._steps = 0
         self.set_configuration(np.array(HOME_JOINTS_RAD), 1.0)
 
@@ -119,8 +122,16 @@ class World:
         if steps < 0:
             raise ValueError(f"cannot advance to {to_ns} ns: the world is at {self.time_ns} ns; reset it to go back")
         for _ in range(steps):
+            self._run_belt()
             self._mujoco.mj_step(self._model, self._data)
         self._steps += steps
+
+    def _run_belt(self) -> None:
+        """Give the belt its speed, and put it back where it lies: what is on it feels a surface that moves for ever."""
+        belt = self._scene.conveyor
+        if belt is not None:
+            self._data.qpos[self._belt_at] = 0.0
+            self._data.qvel[self._belt_dof] = belt.speed_m_s
 
     def set_targets(self, joints_rad: Array, opening: float) -> None:
         """Set the position targets of the joint servos [rad] and of the gripper (0 closed, 1 open)."""
@@ -158,6 +169,12 @@ class World:
     def cube_position_base_m(self) -> Array:
         """Truth: the cube's centre, shape (3,) in the arm's base [m]."""
         return WORLD_T_BASE.inverse().apply(self.cube_position_world_m)
+
+    @property
+    def cube_velocity_base_m_s(self) -> Array:
+        """Truth: velocity of the cube's centre, shape (3,) in the arm's base [m/s]."""
+        velocity: Array = WORLD_T_BASE.rotation.T @ self._data.qvel[self._cube_dof : self._cube_dof + 3]
+        return velocity
 
     @property
     def world_T_gripper(self) -> Pose:  # noqa: N802 - frame names
