@@ -13,7 +13,7 @@ from perception.detections import Detections
 from policy import ActionChunk
 from tracking import Tracks
 
-SPACES = ("ee_pose", "joint_position", "joint_delta")
+SPACES = ("ee_pose", "joint_position", "joint_delta", "joint_velocity")
 MODES = ("position", "velocity")
 
 

@@ -15,7 +15,7 @@ from geometry import PoseUnavailable
 from launch import codec
 from launch.control_path import Command
 from launch.graph import Graph, Placed
-from launch.ledger import Ledger, Outcome, Rung, Stage
+from launch.ledger import Ledger, Outcome, Rung, Stage, plan_word, read_plan_word
 from launch.streams import Item, OutputHash, Stream
 from perception.detections import Detections
 from perception.frame import Frame
@@ -225,18 +225,34 @@ class Executor:
         self._record_frame(camera)
         return item
 
-    def plan(self, now_ns: int, tracks_sequence: int, state_sequence: int) -> Item:
-        """Ask the policy for the next chunk of actions."""
+    def plan(
+        self, now_ns: int, tracks_sequence: int, state_sequence: int, ahead_ns: int = 0, present: int = -1
+    ) -> Item:
+        """Ask the policy for the next chunk of actions.
+
+        Args:
+            now_ns: Time of the request [ns].
+            tracks_sequence: Number of the tracks to plan from.
+            state_sequence: Number of the arm's newest state.
+            ahead_ns: Time from the photons behind the tracks to when the chunk is expected to take over [ns].
+            present: Number of the chunk that is being executed; -1 = none.
+        """
         source = self.tracks.get(tracks_sequence)
+        word = plan_word(ahead_ns, self.chunks.count - present if present >= 0 else 0)
+        ahead_ns, back = read_plan_word(word)
+        executed: ActionChunk | None = self.chunks.get(self.chunks.count - back).value if back else None
         if source.photon_ns > self._reset_ns > self._anew_ns:
             self._anew_ns = self._reset_ns
             self.graph.plan.reset()
         states = self._new_states(self.graph.plan.last_state, state_sequence)
+        frame: Frame | None = None
+        if self.graph.plan.reads_images:
+            frame = self.frames[source.camera].get(source.frame_sequence).value
         return self._run(
             Stage.PLAN, now_ns, source, self.chunks,
-            lambda: self.graph.plan(source.value, states),
+            lambda: self.graph.plan(source.value, states, ahead_ns, executed, frame),
             lambda value: ("chunks", codec.encode_chunk(value)),
-            other=state_sequence,
+            other=state_sequence, decision=word,
         )  # fmt: skip
 
     def control(
@@ -302,6 +318,7 @@ class Executor:
         wait_ns: int | None = None,
         rung: Rung = Rung.DROP,
         left_out_of: int | None = None,
+        decision: int = 0,
     ) -> Item:
         sequence, engine = stream.count, source.engine
         camera = source.camera if left_out_of is None else left_out_of
@@ -314,14 +331,15 @@ class Executor:
             self.ledger.append(
                 stage, -1, now_ns, source.photon_ns, camera=camera, input_sequence=source.sequence,
                 other=other, outcome=outcome, measured_ns=time.perf_counter_ns() - started, wait_ns=wait,
-                frame=source.frame_sequence, engine=engine, rung=rung,
+                frame=source.frame_sequence, engine=engine, rung=rung, decision=decision,
             )  # fmt: skip
             raise
         measured = time.perf_counter_ns() - started
         modelled = self._timing(stage, measured, engine)
         stale = self._is_late(stage, now_ns + modelled, modelled, source, engine)
         outcome = Outcome.STALE if stale else value.outcome if isinstance(value, Command) else Outcome.OK
-        decision = value.interventions if isinstance(value, Command) else 0
+        if isinstance(value, Command):
+            decision = value.interventions
         # by position, in the order of `Ledger.append`: a fifth less than by keyword
         self.ledger.append(
             stage, sequence, now_ns, source.photon_ns, camera, source.sequence, other, outcome, decision,

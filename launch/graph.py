@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from geometry import Pose, PoseBuffer, pose_spread
 from geometry.types import Array
 from launch.control_path import ControlPath
+from launch.sight import sight
 from perception.detections import Detections
 from perception.detector import Detector
 from perception.frame import Frame
 from perception.localize import Localized, LocalizeParameters, localize
 from perception.visibility import Visibility
 from policy import ActionChunk, Observation, Policy
+from policy.features import frozen
 from robot.arm import RobotState
 from robot.kinematics import Kinematics
-from tracking import BaseFrameTracker, Tracks, TrackState
+from tracking import BaseFrameTracker, Tracks
 
 BUFFERED_STATES = 1024
 MAX_EXTRAPOLATION_NS = 50_000_000
@@ -93,12 +93,25 @@ class LocateStage:
 
 
 class PlanStage:
-    """Tracks and robot state to an observation, and the policy's chunk for it."""
+    """Tracks and robot state to an observation, and the policy's chunk for it.
 
-    def __init__(self, policy: Policy, arm: Kinematics, object_class: str) -> None:
+    Args:
+        policy: Who plans.
+        arm: Kinematics of the arm.
+        object_class: Class of the object that the task is about.
+        extrapolate: Show the policy where a moving object will be when its chunk takes over, not where it was.
+        continues: Freeze what will have been executed until then: the chunk goes on from it (`rtc`).
+    """
+
+    def __init__(
+        self, policy: Policy, arm: Kinematics, object_class: str, *, extrapolate: bool = True, continues: bool = False
+    ) -> None:
         self._policy = policy
         self._arm = arm
         self._object_class = object_class
+        self._extrapolate = extrapolate
+        self._rows = getattr(policy, "prefix", 0) if continues else 0
+        self.reads_images = bool(getattr(policy, "cameras", ()))
         self._states: list[RobotState] = []
         self.last_state = -1
 
@@ -107,35 +120,49 @@ class PlanStage:
         self._states.clear()
         self._policy.reset()
 
-    def __call__(self, tracks: Tracks, new_states: Sequence[RobotState]) -> ActionChunk:
-        """Plan from what the photons of `tracks` showed, with the joints as they were then."""
+    def __call__(
+        self,
+        tracks: Tracks,
+        new_states: Sequence[RobotState],
+        ahead_ns: int = 0,
+        present: ActionChunk | None = None,
+        frame: Frame | None = None,
+    ) -> ActionChunk:
+        """Plan from what the photons of `tracks` showed, with the joints as they were then.
+
+        Args:
+            tracks: Where the objects are.
+            new_states: Robot states since the last call, in order.
+            ahead_ns: Time from the photons to when the chunk is expected to take over [ns].
+            present: The chunk that is executed until then.
+            frame: The picture behind the tracks, for a policy that reads pictures.
+        """
         for state in new_states:
             self.last_state = state.sequence
             self._states.append(state)
         del self._states[:-BUFFERED_STATES]
         past = [state for state in self._states if state.stamp_ns <= tracks.stamp_ns] or self._states[:1]
-        chunk = self._policy.plan(self._observe(tracks, past[-1]))
-        return chunk.to_absolute(past[-1].joint_positions_rad)
+        seen = self._observe(tracks, past[-1], ahead_ns if self._extrapolate else 0)
+        if self._rows and present is not None and present.space == self._policy.space:
+            rows = min(self._rows, -(-ahead_ns // self._policy.dt_ns))
+            seen = replace(seen, prefix=frozen(present, tracks.stamp_ns, self._policy.dt_ns, rows))
+        if frame is not None:
+            seen = replace(seen, images={frame.camera_name: frame.color})
+        return self._policy.plan(seen).to_absolute(past[-1].joint_positions_rad)
 
-    def _observe(self, tracks: Tracks, state: RobotState) -> Observation:
-        position, covariance, unseen_s = np.full(3, np.nan), np.full((3, 3), np.nan), float("inf")
-        if self._object_class in tracks.class_names:
-            wanted = tracks.class_ids == tracks.class_names.index(self._object_class)
-            wanted &= tracks.state != TrackState.TENTATIVE
-            rows = np.flatnonzero(wanted)
-            if rows.size:  # the one seen last; of several the most certain, then the oldest identity
-                order = np.lexsort((tracks.ids[rows], -tracks.scores[rows], -tracks.last_seen_ns[rows]))
-                row = rows[order[0]]
-                position, covariance = tracks.position[row], tracks.covariance[row, :3, :3]
-                unseen_s = (tracks.stamp_ns - int(tracks.last_seen_ns[row])) * 1e-9
+    def _observe(self, tracks: Tracks, state: RobotState, ahead_ns: int) -> Observation:
+        seen = sight(tracks, self._object_class, ahead_ns)
         return Observation(
             stamp_ns=tracks.stamp_ns,
             joint_positions_rad=state.joint_positions_rad,
             gripper_opening=state.gripper_opening,
             base_T_tcp=self._arm.tcp(state.joint_positions_rad),
-            object_position_m=np.array(position),
-            object_covariance_m2=np.array(covariance),
-            object_visible_age_s=unseen_s,
+            object_position_m=seen.position_m,
+            object_covariance_m2=seen.covariance_m2,
+            object_visible_age_s=seen.age_s,
+            object_velocity_m_s=seen.velocity_m_s,
+            object_velocity_covariance=seen.velocity_covariance,
+            object_ahead_ns=seen.ahead_ns,
         )
 
 

@@ -133,7 +133,7 @@ ROW = np.dtype(
         ("stage", "<i4"),
         ("outcome", "<i4"),
         ("camera", "<i4"),
-        ("decision", "<u4"),  # bits of the interventions, bit 31 among them
+        ("decision", "<u4"),  # bits of the interventions, bit 31 among them; of a plan its `plan_word`
         ("sequence", "<i8"),  # of the value this row published
         ("input", "<i8"),  # sequence of the consumed value
         ("other", "<i8"),  # sequence of the second consumed value, the newest robot state; -1 = none
@@ -148,6 +148,21 @@ ROW = np.dtype(
     ]
 )
 ROW_FIELDS = tuple(ROW.names or ())
+
+
+def plan_word(ahead_ns: int, back: int) -> int:
+    """What a plan's row keeps of its request, for a replay: `decision`.
+
+    Args:
+        ahead_ns: Time from the photons to when the chunk is expected to take over [ns]; kept in microseconds.
+        back: How many chunks before this one the chunk lies that is being executed; 0 = none, or too far.
+    """
+    return min(max(0, ahead_ns // 1000), (1 << 28) - 1) << 4 | (back if 0 < back < 16 else 0)
+
+
+def read_plan_word(word: int) -> tuple[int, int]:
+    """`ahead_ns` and `back` of a `plan_word`."""
+    return (word >> 4) * 1000, word & 15
 
 
 class Ledger:

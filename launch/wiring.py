@@ -9,13 +9,13 @@ import numpy as np
 
 from deploy.errors import BadInput
 from geometry import Pose
-from launch import plugins
 from launch.config import Config
 from launch.config.rig import ArmConfig, CameraConfig
 from launch.config.tree import DetectorConfig, FallbackEngineConfig
 from launch.control_path import ControlPath
 from launch.engines import default_threads, load_detector, resolve_engines
 from launch.graph import Graph, LocateStage, Mount, PlanStage
+from launch.policies import build_policy, resolve_policy
 from perception.detector import Detector
 from perception.localize import LocalizeParameters
 from policy import ChunkSchedule, Policy, make_seam
@@ -35,17 +35,26 @@ def resolve(config: Config) -> Config:
     threads = default_threads() if asked == "auto" else asked
     config = config.model_copy(update={"detector": resolve_engines(config.detector, threads)})
     if config.rig.arm is not None:
+        config = config.model_copy(update={"policy": resolve_policy(config.policy)})
+        assert config.rig.arm is not None
         _check_reach(config, config.rig.arm)
     return config
 
 
-def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None, *, open_loop: bool = False) -> Graph:
+def build_graph(
+    config: Config,
+    cameras: Sequence[CameraConfig] | None = None,
+    *,
+    open_loop: bool = False,
+    policy: Policy | None = None,
+) -> Graph:
     """Build the stages of a run.
 
     Args:
         config: Resolved configuration.
         cameras: The cameras to serve; those of the rig by default.
         open_loop: The arm does not do what it is sent: the governor does not hold that against it.
+        policy: Who plans; the configured policy by default.
     """
     cameras = tuple(config.rig.cameras if cameras is None else cameras)
     detector, fingerprint = build_detector(config, config.detector)
@@ -70,7 +79,10 @@ def build_graph(config: Config, cameras: Sequence[CameraConfig] | None = None, *
                 f"policy.object_class: {config.policy.object_class!r} is no class of model {config.detector.model}; "
                 f"it knows {', '.join(detector.class_names)}"
             )
-        plan = PlanStage(build_policy(config), arm, config.policy.object_class)
+        plan = PlanStage(
+            policy or build_policy(config), arm, config.policy.object_class,
+            extrapolate=config.policy.extrapolate, continues=config.policy.schedule.mode == "rtc",
+        )  # fmt: skip
         control = build_control(config, arm, open_loop=open_loop)
     return Graph([camera.name for camera in cameras], detector, locate, tracker, plan, control, fingerprints, fallback)
 
@@ -88,15 +100,6 @@ def build_detector(config: Config, used: DetectorConfig | FallbackEngineConfig) 
         confidence=chosen.confidence, iou=chosen.iou, max_detections=chosen.max_detections,
         class_agnostic=chosen.class_agnostic,
     )  # fmt: skip
-
-
-def build_policy(config: Config) -> Policy:
-    """Make the policy; the task's place is handed to it."""
-    options = dict(config.policy.options)
-    if config.task is not None:
-        options.setdefault("bin_in_base_m", config.task.bin_in_base_m)
-    policy: Policy = plugins.build("policies", config.policy.type, "policy.options", **options)
-    return policy
 
 
 def build_control(config: Config, arm: Kinematics, *, open_loop: bool = False) -> ControlPath:

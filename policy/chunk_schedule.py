@@ -53,6 +53,10 @@ class ChunkSchedule:
         """The next chunk is needed when less than this is left [ns]."""
         return max(self._horizon_ns, self._delay.p99_ns + self._margin_ns)
 
+    def ahead_ns(self, now_ns: int, photon_ns: int) -> int:
+        """Time from the photons to when a chunk that is asked for now is expected to take over [ns]."""
+        return now_ns + self._delay.p99_ns - photon_ns
+
     def reset(self) -> None:
         """Forget the chunk: nothing is executed until one is offered. What planning takes is remembered."""
         self._chunk = None

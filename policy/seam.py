@@ -2,9 +2,8 @@
 
 All of it is a function of the chunks and of the control ticks that took them up, so a replay comes to the same bytes.
 
-`rtc` (real-time chunking, arXiv 2506.07339) is no mode yet: it needs a policy that was trained to go on from a frozen
-prefix. It will be a `Switch`, since the new chunk continues the old one by itself, and a `Policy` that is handed the
-actions which will have been executed when its chunk arrives.
+`rtc` (real-time chunking, arXiv 2506.07339, in the form that is trained rather than guided) has no seam to hide: the
+policy is handed the actions that will have been executed when its chunk arrives, and its chunk goes on from them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Final, Literal, Protocol
 from geometry.types import Array
 from policy.action_chunk import ActionChunk, interpolate
 
-ScheduleMode = Literal["synchronous", "naive", "blend", "ensemble"]
+ScheduleMode = Literal["synchronous", "naive", "blend", "ensemble", "rtc"]
 # of the temporal ensembling of ACT: a larger one trusts the older chunks more
 DECAY: Final = 0.01
 
@@ -41,7 +40,7 @@ class Seam(Protocol):
 
 
 class Switch:
-    """The newest chunk at once, however far it is from the one before (`naive`; `synchronous`, where nothing moves)."""
+    """The newest chunk at once: `naive`; `rtc`, whose chunks go on; `synchronous`, where nothing moves."""
 
     def __init__(self) -> None:
         self._chunk: ActionChunk | None = None

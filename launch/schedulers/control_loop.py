@@ -72,6 +72,12 @@ class ControlLoop:
         """Whether a chunk should be planned now from these tracks; none from photons of before an operator's reset."""
         return tracks.photon_ns > self._from_ns and self._schedule.needs_next(now_ns, tracks.photon_ns)
 
+    def request(self, tracks: Item, now_ns: int) -> tuple[int, int]:
+        """What a plan is told: when its chunk is expected, from the photons on [ns], and the present chunk's number."""
+        present = self._chunk
+        ahead_ns = self._schedule.ahead_ns(now_ns, tracks.photon_ns)
+        return ahead_ns, -1 if present is None else present.sequence
+
     def planned(self, delay_ns: int) -> None:
         """Note what planning took, from the request to the arrival [ns]."""
         self._schedule.planned(delay_ns)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from launch.executor import Executor
 from launch.graph import Graph
-from launch.ledger import Outcome, Reason, Rows, Rung, Stage
+from launch.ledger import Outcome, Reason, Rows, Rung, Stage, read_plan_word
 from launch.streams import OUTPUTS, Item, NotHeld, OutputHash
 from perception.frame import Frame
 from robot.arm import JointCommand, RobotState
@@ -123,7 +123,8 @@ class ReplayScheduler:
             elif stage is Stage.TRACK:
                 executor.track(now_ns, source)
             elif stage is Stage.PLAN:
-                executor.plan(now_ns, source, other)
+                ahead_ns, back = read_plan_word(int(row["decision"]))
+                executor.plan(now_ns, source, other, ahead_ns, executor.chunks.count - back if back else -1)
             elif stage is Stage.IK:
                 chunk = executor.chunks.get(source) if source >= 0 else None
                 executor.control(now_ns, chunk, other, Rung(int(row["rung"])), int(row["wait_ns"]))

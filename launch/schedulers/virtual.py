@@ -239,7 +239,10 @@ class VirtualScheduler:
             return
         chunk = self._attempt(
             Stage.PLAN, now_ns, tracks,
-            lambda: executor.plan(now_ns, tracks.sequence, executor.states.newest_sequence),
+            lambda: executor.plan(
+                now_ns, tracks.sequence, executor.states.newest_sequence,
+                self._schedule.ahead_ns(now_ns, tracks.photon_ns), -1 if present is None else present.sequence,
+            ),
         )  # fmt: skip
         if chunk is not None:
             self._planning = True

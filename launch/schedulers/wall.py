@@ -305,9 +305,10 @@ class _Episode:
 
     def _plan_from(self, tracks: Item, now_ns: int, control: ControlLoop) -> None:
         executor = self._executor
+        ahead_ns, present = control.request(tracks, now_ns)
         chunk = self._attempt(
             Stage.PLAN, now_ns, tracks,
-            lambda: executor.plan(now_ns, tracks.sequence, executor.states.newest_sequence),
+            lambda: executor.plan(now_ns, tracks.sequence, executor.states.newest_sequence, ahead_ns, present),
         )  # fmt: skip
         if chunk is None:
             return

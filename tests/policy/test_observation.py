@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from geometry.pose import Pose
+from policy.features import environment, state
 from policy.observation import Observation
 
 

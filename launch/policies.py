@@ -1,0 +1,96 @@
+"""The policy of a configuration: the scripted expert, a model from the store on an engine, or a user's own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.artifacts import artifact_for
+from deploy.errors import BadInput, EyehandError
+from deploy.model_store import ModelStore
+from deploy.passport import file_sha256
+from launch import plugins
+from launch.config import Config
+from launch.config.tree import PolicyConfig
+from launch.engines import open_engine
+from policy import LearnedPolicy, Policy
+from policy.features import JOINTS
+from robot.kinematics import limits_named
+
+LEARNED: Final = "learned"
+
+
+def resolve_policy(policy: PolicyConfig) -> PolicyConfig:
+    """Note which file of a learned policy runs, so that a recording keeps it.
+
+    Raises:
+        BadInput: If the model or a file of the asked precision is not there.
+    """
+    if policy.type != LEARNED:
+        return policy
+    model = ModelStore().find(policy.model)
+    there = {model.onnx_path.name: model.onnx_path, **model.artifacts}
+    wanted = artifact_for(policy.backend, policy.precision)
+    file = next((name for name in wanted if name in there), wanted[0] if wanted else model.onnx_path.name)
+    path, _ = model.artifact(model.onnx_path.name if policy.precision == "fp32" and file not in there else file)
+    return policy.model_copy(update={"file": path.name, "sha256": file_sha256(path)})
+
+
+def build_policy(config: Config) -> Policy:
+    """Make the policy; the task's place is handed to the expert, the model to a learned one.
+
+    Raises:
+        BadInput: If the policy does not suit the robot or the schedule, or cannot be made from its options.
+    """
+    chosen = config.policy
+    options = dict(chosen.options)
+    if chosen.type == LEARNED:
+        policy: Policy = load_policy(chosen, **options)
+    else:
+        if config.task is not None:
+            options.setdefault("bin_in_base_m", config.task.bin_in_base_m)
+        policy = plugins.build("policies", chosen.type, "policy.options", **options)
+    if chosen.schedule.mode == "rtc" and not getattr(policy, "prefix", 0):
+        raise BadInput(
+            f"policy.schedule.mode is rtc: {_called(chosen)} was not trained to go on from a frozen prefix; choose "
+            "blend, or train with eyehand train policy --prefix 8"
+        )
+    if config.rig.arm is not None and isinstance(policy, LearnedPolicy):
+        limits = limits_named(config.rig.arm.model)
+        policy.spec.check_robot(_called(chosen), JOINTS, limits.lower_rad, limits.upper_rad)
+        _check_cameras(config, policy)
+    return policy
+
+
+def load_policy(chosen: PolicyConfig, **options: object) -> LearnedPolicy:
+    """Load a model on an engine.
+
+    Raises:
+        BadInput: If there is no such model, or it is no policy.
+        Missing: If the engine is not installed.
+    """
+    model = ModelStore().find(chosen.model)
+    path, _ = model.artifact(chosen.file or model.onnx_path.name)
+    engine = open_engine(chosen.backend, path, chosen.threads, "policy")
+    try:
+        policy: LearnedPolicy = plugins.build(
+            "policies", LEARNED, "policy.options", backend=engine, where=_called(chosen), **options
+        )
+    except EyehandError:
+        engine.close()
+        raise
+    return policy
+
+
+def _called(chosen: PolicyConfig) -> str:
+    return f"policy {chosen.model if chosen.type == LEARNED else chosen.type}"
+
+
+def _check_cameras(config: Config, policy: LearnedPolicy) -> None:
+    there = [camera.name for camera in config.rig.cameras]
+    for camera in policy.cameras:
+        if camera not in there:
+            raise BadInput(
+                f"{_called(config.policy)} reads camera {camera!r}, rig {config.rig.name} has {', '.join(there)}"
+            )
+    if len(policy.cameras) > 1:
+        raise BadInput(f"{_called(config.policy)} reads {len(policy.cameras)} cameras: one is supported")

@@ -1,0 +1,75 @@
+"""What the tracks say of the object that the task is about, at the time that matters to a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from geometry.types import Array
+from tracking import Tracks, TrackState
+
+# a velocity is believed when it is this many standard deviations from rest, and fast enough to matter
+SIGNIFICANT_SIGMA: Final = 4.0
+SLOWEST_M_S: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """The object in the base.
+
+    Attributes:
+        position_m: Shape (3,) [m], `ahead_ns` beyond the tracks' instant; NaN while it is not seen.
+        covariance_m2: Shape (3, 3) [m^2].
+        velocity_m_s: Shape (3,) [m/s]; 0 unless it differs from rest for certain.
+        velocity_covariance: Shape (3, 3) [m^2/s^2].
+        age_s: Time since it was last seen [s]; infinite if never.
+        ahead_ns: How far its position was predicted [ns].
+    """
+
+    position_m: Array
+    covariance_m2: Array
+    velocity_m_s: Array
+    velocity_covariance: Array
+    age_s: float
+    ahead_ns: int
+
+
+def sight(tracks: Tracks, object_class: str, ahead_ns: int = 0) -> Sight:
+    """Find the object, and predict it by its velocity.
+
+    Of several tracks of the class the one seen last counts; of those the most certain, then the oldest identity. An
+    object whose velocity cannot be told from rest stays where it is: predicting it by noise would only add noise.
+
+    Args:
+        tracks: All live tracks.
+        object_class: Name of its class.
+        ahead_ns: How far to predict [ns].
+    """
+    rows = np.zeros(0, dtype=np.int64)
+    if object_class in tracks.class_names:
+        wanted = tracks.class_ids == tracks.class_names.index(object_class)
+        rows = np.flatnonzero(wanted & (tracks.state != TrackState.TENTATIVE))
+    if not rows.size:
+        return Sight(np.full(3, np.nan), np.full((3, 3), np.nan), np.zeros(3), np.zeros((3, 3)), float("inf"), 0)
+    row = rows[np.lexsort((tracks.ids[rows], -tracks.scores[rows], -tracks.last_seen_ns[rows]))[0]]
+    position, covariance = np.array(tracks.position[row]), np.array(tracks.covariance[row])
+    velocity, spread = np.array(tracks.velocity[row]), covariance[3:, 3:]
+    age_s = (tracks.stamp_ns - int(tracks.last_seen_ns[row])) * 1e-9
+    if not _moves(velocity, spread):
+        return Sight(position, covariance[:3, :3], np.zeros(3), spread, age_s, ahead_ns)
+    ahead_s = ahead_ns * 1e-9
+    # of a constant velocity: F P F^T with F = [[1, t], [0, 1]]
+    cross = ahead_s * covariance[:3, 3:]
+    predicted = covariance[:3, :3] + cross + cross.T + ahead_s**2 * spread
+    return Sight(position + ahead_s * velocity, predicted, velocity, spread, age_s, ahead_ns)
+
+
+def _moves(velocity: Array, spread: Array) -> bool:
+    """Whether a velocity differs from rest for certain, along its own direction."""
+    speed = float(np.linalg.norm(velocity))
+    if speed < SLOWEST_M_S:
+        return False
+    along = velocity / speed
+    return bool(speed > SIGNIFICANT_SIGMA * np.sqrt(max(0.0, float(along @ spread @ along))))
