@@ -12,6 +12,7 @@ from geometry.pose import Pose
 from geometry.types import Array
 from policy.action_chunk import ACTION_SIZE, ActionChunk, ActionSpace
 from policy.expert_parameters import ExpertParameters
+from policy.expert_sighting import Eye, Sighting
 from policy.motion import Phase, Step, Timeline
 from policy.observation import Observation
 
@@ -28,6 +29,9 @@ class ScriptedExpert:
     Each observation may change the plan. It is changed from where the previous plan had the tool, not from where the
     tool was measured, which lags: a chunk starts at the position and with the velocity that were planned for its stamp.
     For `commit_s` more it repeats the previous plan, which the arm carries out until the new chunk arrives.
+
+    An object that moves is met: from the approach to the lift the tool moves in the object's frame, and the carrying
+    brakes what is left of that. One that is not met within the workspace is left alone.
     """
 
     chunk_size: int = CHUNK_SIZE
@@ -44,6 +48,7 @@ class ScriptedExpert:
         self._down = Pose(self._p.tool_rotation, np.zeros(3))
         self._down_rotvec = self._down.rotvec
         self._commit_ns = round(self._p.commit_s * 1e9)
+        self._eye = Eye(self._p)
         self.reset()
 
     def reset(self) -> None:
@@ -51,15 +56,25 @@ class ScriptedExpert:
         self._plan: Timeline | None = None
         self._phase = Phase.SEARCH
         self._turn_from, self._turn_start_ns, self._turn_s = self._down, 0, 0.0
-        self._seen: Array | None = None
+        self._eye.reset()
+        self._seen: Sighting | None = None
         self._sightings = 0
-        self._target: Array | None = None
+        self._target: Sighting | None = None
         self._attempts = 0
 
     @property
     def phase(self) -> Phase:
         """What the plan was doing at the stamp of the newest observation."""
         return self._phase
+
+    @property
+    def parameters(self) -> ExpertParameters:
+        """What it knows about the cell."""
+        return self._p
+
+    def phase_at(self, t_ns: int) -> Phase:
+        """What its newest plan does at a time [ns]."""
+        return Phase.SEARCH if self._plan is None else self._plan.at(t_ns).step.phase
 
     @property
     def attempts(self) -> int:
@@ -93,14 +108,18 @@ class ScriptedExpert:
 
     def _look(self, observation: Observation) -> None:
         """Count consecutive fresh sightings of one place."""
-        position = observation.object_position_m
         fresh = observation.sees_object and observation.object_visible_age_s <= self._p.sight_age_s
-        if not fresh or not self._p.believes(position):
+        if not fresh or not self._p.believes(observation.object_position_m):
             self._sightings = 0
             return
-        same = self._seen is not None and math.dist(position, self._seen) <= self._p.same_place_m
+        seen, known = self._eye.see(observation), self._seen
+        # it may have begun or ceased to be believed to move in between: then either place will do
+        same = known is not None and any(
+            math.dist(seen.position, place) <= self._p.same_place_m
+            for place in (known.at(seen.stamp_ns), known.position + seen.at(seen.stamp_ns) - seen.at(known.stamp_ns))
+        )
         self._sightings = self._sightings + 1 if same else 1
-        self._seen = position
+        self._seen = seen
 
     def _decide(self, plan: Timeline, observation: Observation) -> Timeline:
         p, now_ns = self._p, observation.stamp_ns
@@ -109,16 +128,21 @@ class ScriptedExpert:
         phase = point.step.phase
         if phase in _LOOKING:
             if self._seen is not None and self._sightings >= p.confirmations:
-                return self._branch(plan, branch_ns, now_ns, self._pick(self._seen))
+                picking = self._branch(plan, branch_ns, now_ns, self._pick(self._seen))
+                if self._meets(picking):
+                    return picking
             if phase is Phase.SEARCH and plan.end_ns <= branch_ns:
                 return self._branch(plan, branch_ns, now_ns, self._search())
         elif phase in (Phase.APPROACH, Phase.DESCEND):
             if self._seen is not None and self._moved():
                 steps = self._pick(self._seen)
                 # above the object already: correcting on the way down ends, correcting up there may go on for ever
-                arrived = phase is Phase.DESCEND or math.dist(point.position, steps[0].goal) <= p.arrived_m
-                if not arrived or point.position[2] - self._seen[2] >= p.refine_height_m:
-                    return self._branch(plan, branch_ns, now_ns, steps[1:] if arrived else steps)
+                arrived = (
+                    phase is Phase.DESCEND or math.dist(point.position, steps[0].goal_at(branch_ns)) <= p.arrived_m
+                )
+                if not arrived or point.position[2] - self._seen.position[2] >= p.refine_height_m:
+                    picking = self._branch(plan, branch_ns, now_ns, steps[1:] if arrived else steps)
+                    return picking if self._meets(picking) else self._branch(plan, branch_ns, now_ns, self._search())
         elif (
             phase in _GRASPED
             and plan.at(now_ns).step.phase in _GRASPED
@@ -133,10 +157,17 @@ class ScriptedExpert:
         return plan.branch(branch_ns, steps, self._p.acceleration_m_s2, drop_before_ns=now_ns)
 
     def _moved(self) -> bool:
-        """Whether a fresh sighting differs from what the plan reaches for."""
-        if self._sightings == 0 or self._seen is None or self._target is None:
+        """Whether a fresh sighting differs from what the plan reaches for, now or by the time of the grasp."""
+        seen, target = self._seen, self._target
+        if self._sightings == 0 or seen is None or target is None:
             return False
-        return math.dist(self._seen, self._target) > self._p.retarget_m
+        times = (seen.stamp_ns, seen.stamp_ns + round(self._p.foresee_s * 1e9))
+        return any(math.dist(seen.at(t_ns), target.at(t_ns)) > self._p.retarget_m for t_ns in times)
+
+    def _meets(self, plan: Timeline) -> bool:
+        """Whether a plan grasps an object that moves within the workspace."""
+        target = self._target
+        return target is None or not target.moves or self._p.believes(target.at(plan.end_of(Phase.CLOSE)))
 
     def _search(self) -> list[Step]:
         p = self._p
@@ -149,19 +180,21 @@ class ScriptedExpert:
         up = (x, y, p.search_m[0][2])
         return [Step(Phase.SEARCH, up, p.speed_m_s, 1.0, p.search_wait_s), *self._search()]
 
-    def _pick(self, object_m: Array) -> list[Step]:
-        """All steps from above the object to home."""
+    def _pick(self, seen: Sighting) -> list[Step]:
+        """All steps from above the object to home; up to the lift they move with it."""
         p = self._p
-        self._target = object_m
-        x, y, z = (float(value) for value in object_m)
+        self._target = seen
+        x, y, z = (float(value) for value in seen.position)
+        vx, vy, vz = (float(value) for value in seen.velocity)
+        along = ((vx, vy, vz), seen.stamp_ns)
         above = (x, y, z + p.approach_height_m)
         grasp = (x, y, max(z + p.grasp_offset_m, p.grasp_floor_m))
         over, release = (*p.bin_m, p.carry_height_m), (*p.bin_m, p.release_height_m)
         return [
-            Step(Phase.APPROACH, above, p.speed_m_s, 1.0, p.settle_s),
-            Step(Phase.DESCEND, grasp, p.contact_speed_m_s, 1.0, p.settle_s),
-            Step(Phase.CLOSE, grasp, p.contact_speed_m_s, 0.0, p.close_s),
-            Step(Phase.LIFT, (x, y, p.carry_height_m), p.speed_m_s, 0.0, 0.0),
+            Step(Phase.APPROACH, above, p.speed_m_s, 1.0, p.settle_s, *along),
+            Step(Phase.DESCEND, grasp, p.contact_speed_m_s, 1.0, p.settle_s, *along),
+            Step(Phase.CLOSE, grasp, p.contact_speed_m_s, 0.0, p.close_s, *along),
+            Step(Phase.LIFT, (x, y, p.carry_height_m), p.speed_m_s, 0.0, 0.0, *along),
             Step(Phase.CARRY, over, p.speed_m_s, 0.0, 0.0),
             Step(Phase.LOWER, release, p.speed_m_s, 0.0, p.settle_s),
             Step(Phase.OPEN, release, p.speed_m_s, 1.0, p.open_s),

@@ -45,7 +45,11 @@ class ExpertParameters:
         confirmations: Consecutive fresh sightings of one place before it is believed.
         same_place_m: Sightings nearer than this are of one place [m].
         arrived_m: The tool is above the object when it is nearer than this to the place it approaches [m].
-        retarget_m: A change of the object's place smaller than this is ignored [m].
+        retarget_m: A change of the object's place smaller than this is ignored [m]; of one that moves, of its place now
+            and `foresee_s` from now.
+        moving_m_s: A horizontal velocity below this is none [m/s].
+        moving_sigma: A velocity nearer to rest than this is none [standard deviations].
+        foresee_s: About the time from the last correction of the descent until the fingers have closed [s].
         commit_s: The previous plan is kept for this long, since it is carried out while the new one is made [s].
         resync_m: A tool further than this from the plan makes the plan start over from the tool [m].
 
@@ -80,6 +84,9 @@ class ExpertParameters:
     same_place_m: float = 0.03
     arrived_m: float = 0.015
     retarget_m: float = 0.002
+    moving_m_s: float = 0.01
+    moving_sigma: float = 3.0
+    foresee_s: float = 1.0
     commit_s: float = 0.15
     resync_m: float = 0.12
 
@@ -95,7 +102,10 @@ class ExpertParameters:
         for name in positive:
             if not getattr(self, name) > 0.0:
                 raise BadInput(f"expert {name} is {getattr(self, name)}: expected > 0")
-        for name in ("search_wait_s", "settle_s", "close_s", "open_s", "commit_s", "sight_age_s", "retarget_m"):
+        for name in (
+            "search_wait_s", "settle_s", "close_s", "open_s", "commit_s", "sight_age_s", "retarget_m", "moving_m_s",
+            "moving_sigma", "foresee_s",
+        ):  # fmt: skip
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise BadInput(f"expert {name} is {getattr(self, name)}: expected >= 0")
         if self.confirmations < 1:

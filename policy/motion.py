@@ -1,4 +1,8 @@
-"""Cartesian motion as a line of timed legs, each a quintic that comes to rest at its goal."""
+"""Cartesian motion as a line of timed legs, each a quintic that comes to rest at its goal.
+
+A goal may move with a constant velocity, as an object on a conveyor does. Its leg is planned in the frame that moves
+with it: there the goal is at rest, and coming to rest there is meeting it.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +44,16 @@ class Phase(Enum):
 class Step(NamedTuple):
     """One thing to do: move to a goal in a straight line from wherever the step before ended, and wait there.
 
+    All of that is meant in the goal's own frame, should it move.
+
     Attributes:
         phase: What it is for.
-        goal: x, y, z of the tool point in the base [m].
-        speed: Highest speed of the tool point [m/s].
+        goal: x, y, z of the tool point in the base [m], at `stamp_ns`.
+        speed: Highest speed of the tool point against the goal [m/s].
         gripper: Opening that is commanded from the start of the step: 0 = closed, 1 = open.
         wait_s: Time at rest at the goal [s].
+        velocity: Of the goal, x, y, z in the base [m/s].
+        stamp_ns: When a goal that moves is at `goal` [ns].
     """
 
     phase: Phase
@@ -53,6 +61,12 @@ class Step(NamedTuple):
     speed: float
     gripper: float
     wait_s: float
+    velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    stamp_ns: int = 0
+
+    def goal_at(self, t_ns: int) -> Array:
+        """Where the goal is at a time, shape (3,) [m]."""
+        return np.array(self.goal) + np.array(self.velocity) * ((t_ns - self.stamp_ns) * 1e-9)
 
 
 class Point(NamedTuple):
@@ -73,7 +87,8 @@ class Leg:
         start_ns: When it starts [ns].
         end_ns: When the next leg takes over [ns].
         move_s: How long it moves [s].
-        coefficients: Shape (6, 3), position = sum of row k times t^k, t in seconds since the start.
+        coefficients: Shape (6, 3), position = sum of row k times t^k, t in seconds since the start; in the frame that
+            moves with the goal and is at the base's origin at the start.
     """
 
     step: Step
@@ -85,13 +100,14 @@ class Leg:
     def at(self, t_ns: int) -> Point:
         """The plan at a time; before the start it is the start, after the motion it is the goal."""
         t = max(0, t_ns - self.start_ns) * 1e-9
+        drift = np.array(self.step.velocity)
         if t >= self.move_s:
-            return Point(np.array(self.step.goal), np.zeros(3), np.zeros(3), self.step)
+            return Point(self.step.goal_at(t_ns), drift, np.zeros(3), self.step)
         c = self.coefficients
         powers = t ** np.arange(6)
         velocity = (np.arange(1, 6) * powers[:5]) @ c[1:]
         acceleration = (np.array((2.0, 6.0, 12.0, 20.0)) * powers[:4]) @ c[2:]
-        return Point(powers @ c, velocity, acceleration, self.step)
+        return Point(powers @ c + drift * t, velocity + drift, acceleration, self.step)
 
 
 class Timeline:
@@ -129,6 +145,10 @@ class Timeline:
         """The plan at a time."""
         return self.leg(t_ns).at(t_ns)
 
+    def end_of(self, phase: Phase) -> int:
+        """When the last leg of a phase ends [ns]; the end of the plan if it has none."""
+        return max((leg.end_ns for leg in self._legs if leg.step.phase is phase), default=self.end_ns)
+
     def steps_from(self, t_ns: int) -> tuple[Step, ...]:
         """The step that is carried out at a time and all after it."""
         first = self.leg(t_ns)
@@ -160,17 +180,18 @@ class Timeline:
 def _legs(point: Point, at_ns: int, steps: Sequence[Step], acceleration: float) -> list[Leg]:
     legs = []
     for step in steps:
-        move_s, coefficients = _quintic(point, step, acceleration)
+        move_s, coefficients = _quintic(point, at_ns, step, acceleration)
         end_ns = at_ns + round((move_s + step.wait_s) * 1e9)
         legs.append(Leg(step, at_ns, end_ns, move_s, coefficients))
         at_ns = end_ns
-        point = Point(np.array(step.goal), np.zeros(3), np.zeros(3), step)
+        point = Point(step.goal_at(end_ns), np.array(step.velocity), np.zeros(3), step)
     return legs
 
 
-def _quintic(point: Point, step: Step, acceleration: float) -> tuple[float, Array]:
+def _quintic(point: Point, at_ns: int, step: Step, acceleration: float) -> tuple[float, Array]:
     """Shortest quintic from a moving start to rest at the goal within the speed and the acceleration."""
-    goal = np.array(step.goal)
+    goal = step.goal_at(at_ns)
+    point = point._replace(velocity=point.velocity - np.array(step.velocity))
     distance = math.dist(goal, point.position)
     if not point.velocity.any() and not point.acceleration.any():
         if distance < 1e-9:
