@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from geometry import Pose, PoseBuffer, pose_spread
 from geometry.types import Array
 from launch.control_path import ControlPath
-from launch.sight import sight
+from launch.seen_object import seen_object
 from perception.detections import Detections
 from perception.detector import Detector
 from perception.frame import Frame
@@ -151,7 +151,7 @@ class PlanStage:
         return self._policy.plan(seen).to_absolute(past[-1].joint_positions_rad)
 
     def _observe(self, tracks: Tracks, state: RobotState, ahead_ns: int) -> Observation:
-        seen = sight(tracks, self._object_class, ahead_ns)
+        seen = seen_object(tracks, self._object_class, ahead_ns)
         return Observation(
             stamp_ns=tracks.stamp_ns,
             joint_positions_rad=state.joint_positions_rad,

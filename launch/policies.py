@@ -6,7 +6,7 @@ from typing import Final
 
 from deploy.artifacts import artifact_for
 from deploy.errors import BadInput, EyehandError
-from deploy.model_store import ModelStore
+from deploy.model_store import MODEL_FILE, ModelStore
 from deploy.passport import file_sha256
 from launch import plugins
 from launch.config import Config
@@ -28,10 +28,13 @@ def resolve_policy(policy: PolicyConfig) -> PolicyConfig:
     if policy.type != LEARNED:
         return policy
     model = ModelStore().find(policy.model)
-    there = {model.onnx_path.name: model.onnx_path, **model.artifacts}
     wanted = artifact_for(policy.backend, policy.precision)
-    file = next((name for name in wanted if name in there), wanted[0] if wanted else model.onnx_path.name)
-    path, _ = model.artifact(model.onnx_path.name if policy.precision == "fp32" and file not in there else file)
+    if policy.file is not None:
+        wanted = [policy.file]
+    elif model.onnx_path.name != MODEL_FILE or not wanted:
+        wanted = [model.onnx_path.name]
+    there = {model.onnx_path.name, *model.artifacts}
+    path, _ = model.artifact(next((name for name in wanted if name in there), wanted[0]))
     return policy.model_copy(update={"file": path.name, "sha256": file_sha256(path)})
 
 
@@ -69,9 +72,11 @@ def load_policy(chosen: PolicyConfig, **options: object) -> LearnedPolicy:
         Missing: If the engine is not installed.
     """
     model = ModelStore().find(chosen.model)
-    path, _ = model.artifact(chosen.file or model.onnx_path.name)
+    path, passport = model.artifact(chosen.file or model.onnx_path.name)
     engine = open_engine(chosen.backend, path, chosen.threads, "policy")
     try:
+        if passport is not None:
+            passport.check_metadata(engine.metadata)
         policy: LearnedPolicy = plugins.build(
             "policies", LEARNED, "policy.options", backend=engine, where=_called(chosen), **options
         )

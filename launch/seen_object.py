@@ -16,7 +16,7 @@ SLOWEST_M_S: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sight:
+class SeenObject:
     """The object in the base.
 
     Attributes:
@@ -36,7 +36,7 @@ class Sight:
     ahead_ns: int
 
 
-def sight(tracks: Tracks, object_class: str, ahead_ns: int = 0) -> Sight:
+def seen_object(tracks: Tracks, object_class: str, ahead_ns: int = 0) -> SeenObject:
     """Find the object, and predict it by its velocity.
 
     Of several tracks of the class the one seen last counts; of those the most certain, then the oldest identity. An
@@ -52,18 +52,18 @@ def sight(tracks: Tracks, object_class: str, ahead_ns: int = 0) -> Sight:
         wanted = tracks.class_ids == tracks.class_names.index(object_class)
         rows = np.flatnonzero(wanted & (tracks.state != TrackState.TENTATIVE))
     if not rows.size:
-        return Sight(np.full(3, np.nan), np.full((3, 3), np.nan), np.zeros(3), np.zeros((3, 3)), float("inf"), 0)
+        return SeenObject(np.full(3, np.nan), np.full((3, 3), np.nan), np.zeros(3), np.zeros((3, 3)), float("inf"), 0)
     row = rows[np.lexsort((tracks.ids[rows], -tracks.scores[rows], -tracks.last_seen_ns[rows]))[0]]
     position, covariance = np.array(tracks.position[row]), np.array(tracks.covariance[row])
     velocity, spread = np.array(tracks.velocity[row]), covariance[3:, 3:]
     age_s = (tracks.stamp_ns - int(tracks.last_seen_ns[row])) * 1e-9
     if not _moves(velocity, spread):
-        return Sight(position, covariance[:3, :3], np.zeros(3), spread, age_s, ahead_ns)
+        return SeenObject(position, covariance[:3, :3], np.zeros(3), spread, age_s, ahead_ns)
     ahead_s = ahead_ns * 1e-9
     # of a constant velocity: F P F^T with F = [[1, t], [0, 1]]
     cross = ahead_s * covariance[:3, 3:]
     predicted = covariance[:3, :3] + cross + cross.T + ahead_s**2 * spread
-    return Sight(position + ahead_s * velocity, predicted, velocity, spread, age_s, ahead_ns)
+    return SeenObject(position + ahead_s * velocity, predicted, velocity, spread, age_s, ahead_ns)
 
 
 def _moves(velocity: Array, spread: Array) -> bool:
