@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,8 @@ from perception.frame import Frame
 from perception.source import SourceStalled
 from robot.arm import ArmFault, JointCommand, RobotState
 from robot.sim import wire
-from robot.sim.layout import CAMERA, CAMERA_NAME, JOINT_NAMES
+from robot.sim.layout import CAMERA_NAME, JOINT_NAMES
+from robot.sim.picture_size import camera_of, picture_size
 from robot.sim.sensor import SensorParameters
 from robot.sim.stations import command_bytes, state_from
 
@@ -210,6 +211,7 @@ class RemoteCamera:
         frames: Frames after which `read` ends; None never ends.
         camera: Intrinsics that the rig states; they must be the simulator's.
         view: `wrist`, or `fixed`, which stands still behind the table.
+        size_px: Width and height of the pictures [px]; None for 640 x 480.
 
     Raises:
         BadInput: If the world's cameras refuse an option.
@@ -229,13 +231,16 @@ class RemoteCamera:
         frames: int | None = None,
         camera: Camera | None = None,
         view: str = CAMERA_NAME,
+        size_px: Sequence[int] | None = None,
     ) -> None:
-        if camera is not None and camera != CAMERA:
+        size = picture_size(size_px, name)
+        self._camera = camera_of(size)
+        if camera is not None and camera != self._camera:
             raise BadInput(
-                f"intrinsics of camera {name} are {camera}: the simulated camera's are {CAMERA}; leave them out"
+                f"intrinsics of camera {name} are {camera}: the simulated camera's are {self._camera}; leave them out"
             )
         options = {
-            "name": name, "rate_hz": rate_hz, "seed": seed, "noise": noise, "view": view,
+            "name": name, "rate_hz": rate_hz, "seed": seed, "noise": noise, "view": view, "size_px": size,
             "sensor": asdict(sensor) if sensor is not None else None,
         }  # fmt: skip
         self._name, self._clock, self._left = name, clock, frames
@@ -251,7 +256,7 @@ class RemoteCamera:
     @property
     def camera(self) -> Camera:
         """Intrinsics of the colour images, and of the depth."""
-        return CAMERA
+        return self._camera
 
     def read(self) -> Frame | None:
         """Wait for the next exposure and its picture; None after the last one.
@@ -283,7 +288,7 @@ class RemoteCamera:
             color=color,
             depth=depth,
             depth_scale_m=head["depth_scale_m"],
-            camera=CAMERA,
+            camera=self._camera,
         )
 
     def close(self) -> None:

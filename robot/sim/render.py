@@ -16,6 +16,7 @@ import numpy.typing as npt
 from deploy.errors import BadInput, Missing
 from geometry.types import Image
 from robot.sim.layout import CAMERA_NAME
+from robot.sim.picture_size import FULL_SIZE, Size
 
 if TYPE_CHECKING:
     from robot.sim.snapshot import Snapshot
@@ -53,8 +54,15 @@ class Renderer(Protocol):
         """Why this renderer was chosen."""
         ...
 
-    def render(self, snapshot: Snapshot, camera: str = CAMERA_NAME, *, segmentation: bool = False) -> Rendering:
-        """Render the view of one camera."""
+    def render(
+        self,
+        snapshot: Snapshot,
+        camera: str = CAMERA_NAME,
+        *,
+        segmentation: bool = False,
+        size_px: Size = FULL_SIZE,
+    ) -> Rendering:
+        """Render the view of one camera, as a picture of this width and height."""
         ...
 
     def close(self) -> None:

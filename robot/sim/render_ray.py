@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from deploy.errors import require
 from geometry.types import Array, BoolArray
-from robot.sim.layout import CAMERA_NAME, IMAGE_HEIGHT, IMAGE_WIDTH
+from robot.sim.layout import CAMERA_NAME
+from robot.sim.picture_size import FULL_SIZE, Size
 from robot.sim.render import DepthMetres, Rendering
 from robot.sim.shading import Shader
 from robot.sim.snapshot import Snapshot
@@ -32,27 +33,32 @@ class RayRenderer:
 
     name = "raycast"
 
-    def __init__(
-        self,
-        threads: int = 1,
-        reason: str = "asked for",
-        width: int = IMAGE_WIDTH,
-        height: int = IMAGE_HEIGHT,
-    ) -> None:
-        if width % _STEP or height % _STEP:
-            raise ValueError(f"image {width}x{height}: expected even sides")
+    def __init__(self, threads: int = 1, reason: str = "asked for") -> None:
         self.reason = reason
         self._mujoco = require("mujoco", "sim")
-        self._width, self._height = width, height
         self._threads = max(1, threads)
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
         self._model: Any = None
         self._data: Any = None
         self._shader: Shader | None = None
-        self._rays: dict[float, tuple[Array, Array]] = {}
+        self._rays: dict[tuple[float, Size], tuple[Array, Array]] = {}
 
-    def render(self, snapshot: Snapshot, camera: str = CAMERA_NAME, *, segmentation: bool = False) -> Rendering:
-        """Render one view; see `Renderer`."""
+    def render(
+        self,
+        snapshot: Snapshot,
+        camera: str = CAMERA_NAME,
+        *,
+        segmentation: bool = False,
+        size_px: Size = FULL_SIZE,
+    ) -> Rendering:
+        """Render one view; see `Renderer`.
+
+        Raises:
+            ValueError: If a side of the picture is odd.
+        """
+        width, height = size_px
+        if width % _STEP or height % _STEP:
+            raise ValueError(f"image {width}x{height}: expected even sides")
         mj = self._mujoco
         if snapshot.model is not self._model:
             self._model, self._data = snapshot.model, mj.MjData(snapshot.model)
@@ -66,18 +72,17 @@ class RayRenderer:
         eye = np.array(data.cam_xpos[camera_id])
         # MuJoCo's camera frame has y up and looks along -z; the optical one has y down and looks along z.
         turn = np.array(data.cam_xmat[camera_id]).reshape(3, 3) * np.array([1.0, -1.0, -1.0])
-        coarse, fine = self._directions(float(model.cam_fovy[camera_id]))
+        coarse, fine = self._directions(float(model.cam_fovy[camera_id]), size_px)
 
         assert self._shader is not None
-        shape = (self._height // _STEP, self._width // _STEP)
+        shape = (height // _STEP, width // _STEP)
         ids, depth = self._trace(eye, coarse, turn)
         color = self._shader.shade(data, eye, coarse @ turn.T, depth, ids).reshape(*shape, 3)
         grid_ids, grid_inverse = ids.reshape(shape), (1.0 / depth).astype(np.float32).reshape(shape)
 
-        size = (self._width, self._height)
         geom_ids = np.repeat(np.repeat(grid_ids, _STEP, axis=0), _STEP, axis=1)
-        full_color = cv2.resize(color, size, interpolation=cv2.INTER_LINEAR)
-        depth_m = 1.0 / cv2.resize(grid_inverse, size, interpolation=cv2.INTER_LINEAR)
+        full_color = cv2.resize(color, size_px, interpolation=cv2.INTER_LINEAR)
+        depth_m = 1.0 / cv2.resize(grid_inverse, size_px, interpolation=cv2.INTER_LINEAR)
 
         retrace = self._uncertain(grid_ids, grid_inverse)
         rays = fine[retrace.ravel()]
@@ -95,18 +100,17 @@ class RayRenderer:
             self._pool.shutdown()
             self._pool = None
 
-    def _directions(self, fovy: float) -> tuple[Array, Array]:
+    def _directions(self, fovy: float, size_px: Size) -> tuple[Array, Array]:
         """Directions of the coarse and the fine rays in the optical frame, with z = 1, shapes (h * w, 3)."""
-        if fovy not in self._rays:
-            focal = self._height / 2 / np.tan(np.radians(fovy) / 2)
-            v, u = np.mgrid[0 : self._height, 0 : self._width].astype(np.float64)
-            fine = np.stack(
-                [(u - (self._width - 1) / 2) / focal, (v - (self._height - 1) / 2) / focal, np.ones_like(u)], axis=-1
-            )
+        if (fovy, size_px) not in self._rays:
+            width, height = size_px
+            focal = height / 2 / np.tan(np.radians(fovy) / 2)
+            v, u = np.mgrid[0:height, 0:width].astype(np.float64)
+            fine = np.stack([(u - (width - 1) / 2) / focal, (v - (height - 1) / 2) / focal, np.ones_like(u)], axis=-1)
             # The middle of each 2x2 block, where cv2.resize takes the coarse samples to be.
             coarse = 0.25 * (fine[0::2, 0::2] + fine[1::2, 0::2] + fine[0::2, 1::2] + fine[1::2, 1::2])
-            self._rays[fovy] = (coarse.reshape(-1, 3), fine.reshape(-1, 3))
-        return self._rays[fovy]
+            self._rays[fovy, size_px] = (coarse.reshape(-1, 3), fine.reshape(-1, 3))
+        return self._rays[fovy, size_px]
 
     def _trace(self, eye: Array, directions: Array, turn: Array) -> tuple[npt.NDArray[np.int32], Array]:
         """Cast rays given in the optical frame with z = 1; return geom ids (-1 = none) and depth along the axis [m]."""

@@ -1,16 +1,27 @@
-"""What a depth camera makes of true distances: noise that grows with distance, holes, a step, a range."""
+"""What a depth camera makes of true distances: noise that grows with distance, holes, a step, a range.
+
+All random numbers are 16 bits wide: normal deviates are the quantiles of 65536 equal shares of the distribution, out of
+a table. That takes a third of the time of drawing them one by one, and leaves out what lies beyond 4.3 standard
+deviations, one value in 65000.
+"""
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 from deploy.errors import BadInput
 from geometry.types import BoolArray, DepthImage, Image
-from robot.sim.layout import FOCAL_PX
+from robot.sim.layout import FOCAL_PX, IMAGE_WIDTH
+
+_LEVELS: Final = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +80,15 @@ class Sensor:
         """
         p = self.parameters
         rng = np.random.default_rng([self._seed, sequence, 0])
-        holes = ~np.isfinite(depth_m) | (depth_m < p.min_range_m) | (depth_m > p.max_range_m)
-        clean = np.where(holes, p.max_range_m, depth_m).astype(np.float32)
-        if p.edge_hole_share > 0.0:
-            holes |= self._unsure(clean) & (rng.random(clean.shape, dtype=np.float32) < p.edge_hole_share)
-        if p.hole_share > 0.0:
-            holes |= rng.random(clean.shape, dtype=np.float32) < p.hole_share
+        clean = np.array(depth_m, dtype=np.float32)
+        # written so that what is not a number is a hole too
+        holes = ~((clean >= p.min_range_m) & (clean <= p.max_range_m))
+        clean[holes] = p.max_range_m
+        if p.edge_hole_share > 0.0 or p.hole_share > 0.0:
+            share = np.where(self._unsure(clean), max(p.edge_hole_share, p.hole_share), p.hole_share)
+            holes |= _words(rng, clean.shape) < share * _LEVELS
         if p.noise_per_m > 0.0:
-            clean += rng.standard_normal(clean.shape, dtype=np.float32) * (p.noise_per_m * clean * clean)
+            clean += _normal()[_words(rng, clean.shape)] * (p.noise_per_m * clean * clean)
         units: DepthImage = np.clip(np.rint(clean / p.depth_scale_m), 0, 65535).astype(np.uint16)
         units[holes] = 0
         return units
@@ -87,9 +99,9 @@ class Sensor:
         if level <= 0.0:
             return color
         rng = np.random.default_rng([self._seed, sequence, 1])
-        noisy = color + rng.standard_normal(color.shape, dtype=np.float32) * level
-        rounded: Image = np.clip(noisy + 0.5, 0.0, 255.0).astype(np.uint8)
-        return rounded
+        noise = _grey_levels(float(level))[_words(rng, color.shape)]
+        noisy: Image = cv2.add(color, noise, dtype=cv2.CV_8U)
+        return noisy
 
     def _unsure(self, depth_m: npt.NDArray[np.float32]) -> BoolArray:
         """Pixels beside a jump, or on a surface seen at a grazing angle."""
@@ -97,5 +109,25 @@ class Sensor:
         kernel = np.ones((3, 3), dtype=np.uint8)
         span = cv2.dilate(depth_m, kernel) - cv2.erode(depth_m, kernel)
         # Two pixels of width at distance z are 2 z / f wide.
-        grazing = p.grazing_slope * 2.0 / FOCAL_PX
+        grazing = p.grazing_slope * 2.0 * IMAGE_WIDTH / (FOCAL_PX * depth_m.shape[1])
         return np.asarray(span > min(p.jump_share, grazing) * depth_m)
+
+
+def _words(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
+    """Whole numbers from 0 to 65535, all equally likely."""
+    count = math.prod(shape)
+    words: npt.NDArray[np.uint16] = rng.bit_generator.random_raw(-(-count // 4)).astype("<u8").view("<u2")
+    return words[:count].reshape(shape)
+
+
+@functools.cache
+def _normal() -> npt.NDArray[np.float32]:
+    """Shape (65536,): the middle quantile of each equal share of the standard normal distribution."""
+    return np.asarray(ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS), dtype=np.float32)
+
+
+@functools.cache
+def _grey_levels(deviation: float) -> npt.NDArray[np.int16]:
+    """Shape (65536,): normal noise of this deviation as whole grey levels, as rounding after adding leaves it."""
+    levels: npt.NDArray[np.int16] = np.clip(np.rint(_normal() * deviation), -255, 255).astype(np.int16)
+    return levels

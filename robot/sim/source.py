@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from deploy.errors import BadInput
 from geometry.camera import Camera
 from perception.frame import Frame
-from robot.sim.layout import CAMERA, CAMERA_NAME, FIXED_NAME
+from robot.sim.layout import CAMERA_NAME, FIXED_NAME
+from robot.sim.picture_size import camera_of, picture_size
 from robot.sim.render import Renderer, make_renderer
 from robot.sim.sensor import Sensor, SensorParameters
 from robot.sim.snapshot import Snapshot
@@ -33,6 +34,7 @@ class SimSource:
         clock: Run clock [ns] that `read` keeps pace with; None reads as fast as it renders.
         camera: Intrinsics that the rig states; they must be the simulator's.
         view: Which camera of the world it is: `wrist`, or `fixed`, which stands still behind the table.
+        size_px: Width and height of the pictures [px]; None for 640 x 480. A smaller one shows the same view.
     """
 
     def __init__(
@@ -49,14 +51,17 @@ class SimSource:
         clock: Callable[[], int] | None = None,
         camera: Camera | None = None,
         view: str = CAMERA_NAME,
+        size_px: Sequence[int] | None = None,
     ) -> None:
         if view not in (CAMERA_NAME, FIXED_NAME):
             raise BadInput(f"view {view!r} of camera {name}: expected {CAMERA_NAME} or {FIXED_NAME}")
         if not rate_hz > 0.0:
             raise BadInput(f"rate of camera {name} is {rate_hz} Hz: expected > 0")
-        if camera is not None and camera != CAMERA:
+        self._size = picture_size(size_px, name)
+        self._camera = camera_of(self._size)
+        if camera is not None and camera != self._camera:
             raise BadInput(
-                f"intrinsics of camera {name} are {camera}: the simulated camera's are {CAMERA}; leave them out"
+                f"intrinsics of camera {name} are {camera}: the simulated camera's are {self._camera}; leave them out"
             )
         self._world = world if world is not None else World(seed)
         self._owns_renderer = renderer is None
@@ -78,7 +83,7 @@ class SimSource:
     @property
     def camera(self) -> Camera:
         """Intrinsics of the colour images, and of the depth."""
-        return CAMERA
+        return self._camera
 
     @property
     def renderer(self) -> Renderer:
@@ -108,7 +113,7 @@ class SimSource:
 
     def picture(self, snapshot: Snapshot, stamp_ns: int, sequence: int) -> Frame:
         """The frame of a snapshot; as `capture`, while the world may move on."""
-        view = self._renderer.render(snapshot, self._view)
+        view = self._renderer.render(snapshot, self._view, size_px=self._size)
         return Frame(
             camera_name=self._name,
             sequence=sequence,
@@ -117,7 +122,7 @@ class SimSource:
             color=self._sensor.color(view.color, sequence),
             depth=self._sensor.depth(view.depth_m, sequence),
             depth_scale_m=self._sensor.parameters.depth_scale_m,
-            camera=CAMERA,
+            camera=self._camera,
         )
 
     def read(self) -> Frame | None:

@@ -67,3 +67,27 @@ def test_ideal_sensor_only_rounds() -> None:
 def test_impossible_figures(values: dict[str, float], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         SensorParameters(**values)
+
+
+def test_noise_is_normal() -> None:
+    grey = np.full((480, 640, 3), 120, dtype=np.uint8)
+    noise = Sensor().color(grey, 0).astype(float) - 120.0
+    assert noise.mean() == pytest.approx(0.0, abs=0.01)
+    assert noise.std() == pytest.approx(np.hypot(2.0, 1.0 / np.sqrt(12)), rel=0.01)
+    assert (noise**4).mean() / noise.var() ** 2 == pytest.approx(3.0, abs=0.05)
+    assert np.mean(noise == 0.0) == pytest.approx(0.1974, abs=0.003)  # of N(0, 2), the share within half a level
+    assert np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1] == pytest.approx(0.0, abs=0.01)
+
+
+def test_noise_stays_within_the_picture() -> None:
+    for level in (0, 255):
+        noisy = Sensor().color(np.full((240, 320, 3), level, dtype=np.uint8), 0)
+        assert np.abs(noisy.astype(int) - level).max() < 20
+
+
+def test_what_is_no_distance_is_a_hole() -> None:
+    flat = FLAT.copy()
+    flat[:120] = np.nan
+    measured = Sensor().depth(flat, 0)
+    assert not measured[:120].any()
+    assert (measured[125:] > 0).mean() > 0.99

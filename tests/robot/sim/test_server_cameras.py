@@ -89,11 +89,22 @@ def test_several_cameras_see_the_same_scene_from_their_places(world: WorldProces
     fixed.close()
 
 
+def test_small_pictures(world: WorldProcess) -> None:
+    camera = RemoteCamera(world.socket, size_px=[320, 240])
+    frame = camera.read()
+    assert frame is not None
+    assert frame.depth is not None
+    assert (frame.color.shape, frame.depth.shape) == ((240, 320, 3), (240, 320))
+    assert frame.camera == camera.camera == CAMERA.scaled(0.5)
+    camera.close()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"view": "moon"}, "expected wrist or fixed"),
         ({"rate_hz": -1.0}, "expected > 0"),
+        ({"size_px": [320, 200]}, "size_px of camera wrist"),
         ({"sensor": SensorParameters(noise_per_m=0.0), "camera": CAMERA.scaled(320, 240)}, "leave them out"),
     ],
 )
