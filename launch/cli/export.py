@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.model == "policy":
+        from launch.cli import export_policy
+
+        return export_policy.execute(options)
     from deploy.export.detector import ExportOptions, export_detector
     from deploy.export.folder import write_folder
     from deploy.export.framework import check_weights, is_checkpoint

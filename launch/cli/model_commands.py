@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from launch.cli.values import at_least, counts, image_size, words
+from launch.cli.values import at_least, counts, fraction, image_size, words
 
 JSON = "print one JSON object and nothing else"
 
@@ -39,6 +39,41 @@ def _train(parser: argparse.ArgumentParser, epilog: str) -> None:
     )
     detector.add_argument("--width", type=float, metavar="X", help="factor of the channels (0.125); nano is 0.25")
     detector.add_argument("--start", metavar="NAME", help="model whose backbone and neck an rtdetr starts from")
+    _train_policy(
+        models.add_parser("policy", help="LeRobot's ACT or Diffusion Policy on demonstrations", epilog=epilog)
+    )
+
+
+def _train_policy(policy: argparse.ArgumentParser) -> None:
+    add = policy.add_argument
+    add("--policy", choices=("act", "diffusion"), default="act", help="(act)")
+    add("--dataset", required=True, metavar="DIR", help="demonstrations: a LeRobot dataset (v3.0), `eyehand collect`")
+    add("--out", required=True, metavar="DIR", help="folder of the training")
+    add("--resume", action="store_true", help="go on from the newest checkpoint in --out")
+    add("--steps", type=at_least(1), default=10_000, metavar="N", help="batches to learn from (10000)")
+    add("--batch-size", type=at_least(1), default=64, metavar="N", help="chunks a batch (64)")
+    add("--learning-rate", type=float, metavar="X", help="its largest (act: 5e-4, diffusion: 1e-3)")
+    add("--warmup", type=at_least(0), default=200, metavar="N", help="steps until it is at its largest (200)")
+    add("--seed", type=at_least(0), default=0, metavar="N", help="of weights, split, order and noise (0)")
+    add("--chunk-size", type=at_least(2), default=16, metavar="N", help="actions in a chunk (16)")
+    add("--prefix", type=at_least(0), metavar="N", help="most actions that may be frozen (8, of increments 0)")
+    add("--dim", type=at_least(8), metavar="N", help="width of the network (act: 128, diffusion: 64)")
+    add("--held-out", type=fraction, default=0.1, metavar="X", help="part of the episodes to judge by (0.1)")
+    add("--state-noise", metavar="SPREADS", help="added to the inputs: a factor, or by unit, such as rad=0.01,m=0.002")
+    add("--prefix-noise", metavar="SPREADS", help="offset of a frozen prefix: a factor, or by unit")
+    add("--save-every", type=at_least(1), default=1000, metavar="N", help="steps between checkpoints (1000)")
+    add(
+        "--action-space", choices=("joint_position", "joint_delta", "joint_velocity", "ee_pose"),
+        help="what the actions mean, where the dataset does not say",
+    )  # fmt: skip
+    add("--threads", type=at_least(1), metavar="N", help="of torch on a CPU (all that there are)")
+    add("--device", default="cpu", metavar="NAME", help="of torch: cpu, cuda (cpu)")
+    add("--workers", type=at_least(0), default=0, metavar="N", help="processes that decode pictures (0: none)")
+    add(
+        "--set", action="append", default=[], metavar="K=V", dest="assignments",
+        help="change a field of LeRobot's configuration, for example kl_weight=5; may be repeated",
+    )  # fmt: skip
+    add("--json", action="store_true", help=JSON)
 
 
 def _export(parser: argparse.ArgumentParser, epilog: str) -> None:
@@ -61,6 +96,24 @@ def _export(parser: argparse.ArgumentParser, epilog: str) -> None:
     detector.add_argument("--end2end", action="store_true", help="keep the head without suppression of YOLO v10 and 26")
     detector.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of a MODEL.yaml's random weights")
     detector.add_argument("--json", action="store_true", help=JSON)
+    policy = models.add_parser(
+        "policy", help="ACT or Diffusion Policy of LeRobot, to a static ONNX file", epilog=epilog
+    )
+    policy.add_argument("checkpoint", metavar="CHECKPOINT", help="LeRobot's pretrained_model folder, or a training's")
+    policy.add_argument("--out", required=True, metavar="DIR", help="folder of the new model")
+    policy.add_argument(
+        "--dataset", metavar="DIR",
+        help="what it was trained on: names and limits where the checkpoint has none, frames for the comparison",
+    )  # fmt: skip
+    policy.add_argument(
+        "--action-space", choices=("joint_position", "joint_velocity", "joint_delta", "ee_pose"),
+        help="what the actions mean, where neither checkpoint nor dataset says it",
+    )  # fmt: skip
+    policy.add_argument(
+        "--denoising-steps", type=at_least(1), metavar="N", help="of DDIM, for a diffusion policy (its own)"
+    )
+    policy.add_argument("--inputs", type=at_least(64), default=64, metavar="N", help="compared with LeRobot (64)")
+    policy.add_argument("--json", action="store_true", help=JSON)
 
 
 def _quantize(parser: argparse.ArgumentParser) -> None:

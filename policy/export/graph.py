@@ -1,0 +1,127 @@
+"""LeRobot's network as one ONNX graph: units in, units out, normalisation and sampling inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import require
+from deploy.policy_passport import POLICY_METADATA
+from policy.export.reference import Reference, quiet
+from policy.features import ACTION, IMAGES
+from policy.spec import PolicySpec
+from policy.training.lerobot_policy import EXTRA
+
+OPSET = 17
+NOISE = "noise"
+
+Tensors = Mapping[str, Any]
+
+
+def export_graph(reference: Reference, spec: PolicySpec, target: Path, made_by: Mapping[str, str]) -> None:
+    """Write the ONNX file: static shapes, batch 1, float32, inputs and output by LeRobot's names.
+
+    What is traced is LeRobot's own code, its sampler included: the steps of DDIM stand in the graph one after another.
+
+    Args:
+        reference: The policy.
+        spec: What it reads and writes; written into the file.
+        target: The file.
+        made_by: Versions.
+    """
+    torch = require("torch", EXTRA)
+    onnx = require("onnx", EXTRA)
+    shapes = input_shapes(reference)
+    module = torch.nn.Module()
+    module.policy = reference.policy
+    module.forward = _forward(reference, tuple(shapes))
+    module.eval()
+    arguments = tuple(torch.zeros(shape) for shape in shapes.values())
+    with quiet(), torch.no_grad():
+        torch.onnx.export(
+            module, arguments, str(target), input_names=list(shapes), output_names=[ACTION], opset_version=OPSET,
+            do_constant_folding=True, dynamo=False,
+        )  # fmt: skip
+    model = onnx.load(str(target))
+    model.doc_string = model.graph.doc_string = ""
+    for node in model.graph.node:
+        node.doc_string = ""  # paths of the machine that exported
+    described = {
+        POLICY_METADATA: spec.to_json(),
+        "eyehand.source": reference.checkpoint.sha256,
+        "eyehand.made_by": json.dumps(dict(made_by)),
+    }
+    for key in sorted(described):
+        model.metadata_props.add(key=key, value=described[key])
+    onnx.checker.check_model(model)
+    onnx.save(model, str(target))
+
+
+def input_shapes(reference: Reference) -> dict[str, tuple[int, ...]]:
+    """Shapes of the graph's inputs by name, in the order of the checkpoint, with `noise` last where there is one."""
+    shapes = {name: (1, *shape) for name, shape in reference.checkpoint.inputs.items()}
+    if reference.noise_shape is not None:
+        shapes[NOISE] = reference.noise_shape
+    return shapes
+
+
+def _forward(reference: Reference, names: tuple[str, ...]) -> Any:
+    """What the graph computes, as torch traces it."""
+    torch = require("torch", EXTRA)
+    (normalise,) = [step for step in reference.before.steps if hasattr(step, "norm_map")]
+    (restore,) = [step for step in reference.after.steps if hasattr(step, "norm_map")]
+    cameras = [name for name in names if name.startswith(IMAGES)]
+    policy = reference.policy
+
+    def forward(*tensors: Any) -> Any:
+        batch = dict(zip(names, tensors, strict=True))
+        noise = batch.pop(NOISE, None)
+        batch = _transformed(normalise, batch)
+        if noise is None:
+            if cameras:
+                batch["observation.images"] = [batch[name] for name in cameras]
+            actions = policy.model(batch)[0]
+        else:
+            seen = {name: values[:, None] for name, values in batch.items() if name not in cameras}
+            if cameras:
+                seen["observation.images"] = torch.stack([batch[name][:, None] for name in cameras], dim=-4)
+            actions = policy.diffusion.generate_actions(seen, noise=noise)
+        return _transformed(restore, {ACTION: actions}, inverse=True)[ACTION]
+
+    return forward
+
+
+def _transformed(step: Any, batch: Tensors, *, inverse: bool = False) -> dict[str, Any]:
+    """Normalise, or restore, by the rules of a step of LeRobot."""
+    torch = require("torch", EXTRA)
+    modes = {str(kind.value): str(mode.value) for kind, mode in step.norm_map.items()}
+    only = None if inverse else step.normalize_observation_keys
+    out = {}
+    for name, values in batch.items():
+        feature = step.features.get(name)
+        stats = {key: torch.as_tensor(value) for key, value in (step.stats or {}).get(name, {}).items()}
+        mode = "IDENTITY" if feature is None or not stats else modes.get(str(feature.type.value), "IDENTITY")
+        if only is not None and name not in only:
+            mode = "IDENTITY"
+        out[name] = _transform(torch, values, mode, stats, step.eps, inverse=inverse)
+    return out
+
+
+_ENDS = {"MIN_MAX": ("min", "max"), "QUANTILES": ("q01", "q99"), "QUANTILE10": ("q10", "q90")}
+
+
+def _transform(torch: Any, values: Any, mode: str, stats: Tensors, eps: float, *, inverse: bool) -> Any:
+    """One tensor; the operations in LeRobot's order, so that the rounding is the same."""
+    if mode == "IDENTITY":
+        return values
+    if values.dim() == 4:  # a picture's statistics are by channel
+        stats = {key: value.reshape(-1, 1, 1) for key, value in stats.items()}
+    if mode == "MEAN_STD":
+        mean, std = stats["mean"].float(), stats["std"].float()
+        return values * std + mean if inverse else (values - mean) / (std + eps)
+    low, high = (stats[key].float() for key in _ENDS[mode])
+    span = high - low
+    span = torch.where(span == 0, torch.tensor(eps), span)
+    return (values + 1) / 2 * span + low if inverse else 2 * (values - low) / span - 1
