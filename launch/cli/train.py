@@ -24,6 +24,10 @@ VALIDATION_SCENES = 4  # of a small set; a large one gives its usual part
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.model == "policy":
+        from launch.cli import train_policy
+
+        return train_policy.execute(options)
     out, small_out = Path(options.out), Path(options.small_out) if options.small_out else None
     check_new(out)
     if small_out is not None:
