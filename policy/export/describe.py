@@ -82,7 +82,7 @@ def _space(data: Demonstrations, asked: str | None) -> ActionSpace:
         )
     if asked not in (None, said) and said is not None:
         raise BadInput(f"--action-space {asked}: --dataset {data.folder} says {said}; leave it out")
-    space: ActionSpace = said or next(each for each in spaces if each == asked)
+    space: ActionSpace = next(each for each in spaces if each == (said or asked))
     return space
 
 
