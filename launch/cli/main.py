@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from launch.cli.arm_commands import add_arm_commands
 from launch.cli.model_commands import add_model_commands
+from launch.cli.policy_commands import add_policy_commands
 from launch.cli.tracking_commands import add_tracking_commands
 from launch.cli.values import at_least, fraction
 
@@ -97,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
     add_model_commands(commands, EPILOG)
+    add_policy_commands(commands, EPILOG)
     add_tracking_commands(commands, EPILOG)
     add_arm_commands(commands, EPILOG)
     return root

@@ -1,0 +1,1 @@
+"""Demonstrations out of the simulated cell and out of recorded runs."""
