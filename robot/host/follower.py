@@ -42,8 +42,8 @@ class Follower:
         return self._playback.mode
 
     def start(self, mode: CommandMode) -> None:
-        """Begin to follow commands of this mode from where the arm is."""
-        self._playback.start(self._clamp.joints, mode)
+        """Begin to follow commands of this mode from where the arm is and as it moves."""
+        self._playback.start(self._clamp.joints, self._clamp.velocities, mode)
         self._braking, self.is_late = None, False
         self._late_cycles = LATE_CYCLES
 

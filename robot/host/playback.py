@@ -42,13 +42,16 @@ class Playback:
         self._dt = cycle_s
         self._advance = cycle_s / period_s
         self._slack = self._advance + JITTER_PERIODS
-        self.start([0.0] * 6, "position")
+        self._period_s = period_s
+        self.start([0.0] * 6, [0.0] * 6, "position")
 
-    def start(self, joints: list[float], mode: CommandMode) -> None:
-        """Begin at rest at these joints [rad]."""
+    def start(self, joints: list[float], velocities: list[float], mode: CommandMode) -> None:
+        """Begin at these joints [rad], moving like this [rad/s]."""
         self.mode: CommandMode = mode
-        point = joints if mode == "position" else [0.0] * len(joints)
+        point = joints if mode == "position" else velocities
         self._points: deque[list[float]] = deque([list(point)] * 3, maxlen=8)
+        # of the way before the first command; a velocity is in the points already
+        self._steps = [v * self._period_s if mode == "position" else 0.0 for v in velocities]
         # phases are counted in commands from the newest one, which is at 0; what was played is behind it
         self._phase = 0.0
         self._rate = self._wanted_rate = 1.0
@@ -63,14 +66,26 @@ class Playback:
         """
         points = self._points
         anew = self._phase >= 1.0 or (self._phase == 0.0 and points[-1] == points[-2] == points[-3])
+        due = -1.0 - self._slack + age_s / self._dt * self._advance
+        if any(self._steps):
+            self._come_from(due)
         points.append(point)
         self._phase -= 1.0
         self._missed_s = 0.0
-        due = -1.0 - self._slack + age_s / self._dt * self._advance
         if anew or self._phase < -_MOST_WAITING:
             self._phase, self._wanted_rate = due, 1.0
         else:
             self._wanted_rate = 1.0 + min(max(_GAIN * (due - self._phase), -_MOST), _MOST)
+
+    def _come_from(self, due: float) -> None:
+        """Lay the points before the first command so that its playing begins where the arm is, as fast as it moves.
+
+        The spline of points on a straight line runs along it, half a step behind.
+        """
+        start, steps = self._points[-1], self._steps
+        for k in (-3, -2, -1):
+            self._points.append([q + (k + 0.5 - due) * step for q, step in zip(start, steps, strict=True)])
+        self._steps = [0.0] * len(steps)
 
     def step(self, joints: list[float]) -> list[float] | None:
         """Return the next setpoint [rad]; None while the command that it needs has not come.

@@ -240,12 +240,17 @@ class Servo:
         if kind == RECOVER:
             self._recover(now_ns, number)
             return
+        may_give_way = self._mode in (Mode.FOLLOW, Mode.HOLD) or (self._mode is Mode.BRAKE and not self._status.fault)
         if kind == CLOSE:
             self._end(now_ns, "stop", "the run has ended")
-        elif self._mode in (Mode.FOLLOW, Mode.HOLD) or (self._mode is Mode.BRAKE and not self._status.fault):
-            self._journal.tell(HostEvent(now_ns, "stop", "told to stop" if kind == STOP else "told to give way"))
+        elif kind == STOP and self._mode in (Mode.FOLLOW, Mode.HOLD, Mode.BRAKE, Mode.PARK):
+            self._journal.tell(HostEvent(now_ns, "stop", "told to stop"))
             self._armed = False
-            self._brake(now_ns, Mode.LIMP if kind == LIMP else Mode.HOLD)
+            self._brake(now_ns, Mode.HOLD)
+        elif kind == LIMP and may_give_way:
+            self._journal.tell(HostEvent(now_ns, "stop", "told to give way"))
+            self._armed = False
+            self._brake(now_ns, Mode.LIMP)
         elif self._mode is Mode.LIMP and kind == STOP and not self._status.fault:
             self._started = False  # held from now on, where it is
         self._status.answer(number, succeeded=True)

@@ -252,6 +252,25 @@ def test_a_late_heartbeat(bench: Bench, silent_ms: int, lost: bool) -> None:
     assert bench.speeds[-1, 0] > 0.5
 
 
+@pytest.mark.parametrize("mode", [POSITION, VELOCITY])
+@pytest.mark.parametrize("silent_ms", [40, 60, 96])
+def test_commands_that_come_again_while_it_brakes_are_followed_from_its_present_speed(
+    bench: Bench, silent_ms: int, mode: int
+) -> None:
+    bench.move(40, mode)
+    bench.cycles(silent_ms // 2 - 4)
+    braked = bench.speeds[-1, 0]
+    assert 0.0 < braked < SPEED - 0.04
+    at_return = len(bench.arm.path)
+    if mode == POSITION:
+        bench.place = bench.arm.path[-1][0] + braked * 0.01  # a loop that goes on from where it left the arm
+    bench.move(30, mode)
+    bench.assert_gentle()
+    assert bench.fault is None
+    assert bench.speeds[at_return - 1 :, 0].min() > braked - 0.02 - 1e-6  # but for the cycle that it still brakes
+    assert bench.speeds[-10:, 0] == pytest.approx(SPEED, rel=0.05)
+
+
 def test_a_heartbeat_without_commands_is_one(bench: Bench) -> None:
     bench.move(30)
     bench.cycles(200, beat=True)
@@ -286,6 +305,36 @@ def test_recovering_while_it_still_brakes_or_parks_waits_for_rest(tmp_path: Path
     assert np.abs(bench.speeds[-1]).max() == 0.0
     assert bench.arm.path[-1].tolist() != pytest.approx(PARK)
     bench.assert_gentle()
+
+
+@pytest.mark.parametrize("after", [52, 52 + 100])
+def test_stop_ends_what_follows_a_lost_heartbeat(tmp_path: Path, after: int) -> None:
+    """While it brakes, and while it parks."""
+    bench = Bench(tmp_path, exit_policy="park")
+    bench.move(40)
+    bench.cycles(after)
+    assert bench.speeds[-1].any()
+    bench.ask(STOP)
+    bench.cycles(100)
+    rest = bench.arm.path[-1].tolist()
+    bench.cycles(1000)
+    assert bench.arm.path[-1].tolist() == rest != pytest.approx(PARK)
+    assert bench.fault is not None
+    bench.assert_gentle()
+
+
+def test_stop_ends_the_parking_at_the_end(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, exit_policy="park")
+    bench.move(40)
+    bench.ask(CLOSE)
+    bench.cycles(52 + 100)
+    assert np.abs(bench.speeds[-1]).max() > 0.05
+    bench.ask(STOP)
+    bench.cycles(150, until_end=True)
+    assert np.abs(bench.speeds[-1]).max() == 0.0
+    assert bench.arm.path[-1].tolist() != pytest.approx(PARK)
+    bench.assert_gentle()
+    bench.journal.close()
 
 
 def test_a_fault_while_it_still_brakes_answers_who_asked_for_recovery(bench: Bench) -> None:
