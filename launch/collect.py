@@ -70,6 +70,7 @@ def collect(
         "command": command,
         "seed": plan.config.seed,
         "noise": asdict(plan.noise),
+        "moving": plan.moving,
         "configuration": to_yaml(plan.config),
     }
     writer = DatasetWriter(out, form, about, resume=resume)

@@ -10,7 +10,7 @@ from launch.config import Config
 from launch.sources import check_simulated, source_options
 from perception.frame import Frame
 from robot.sim import SimArm, SimSource, World, make_renderer
-from robot.sim.scene import with_conveyor
+from robot.sim.scene import SceneParameters, with_conveyor
 
 # the gripper is open between grasps: below this it is on its way to close
 CLOSING: Final = 0.9
@@ -44,6 +44,10 @@ class SimCell:
         self._seed = config.seed
         self._cube_at_start: list[float] = []
         self._closed_at: list[float] | None = None
+
+    def lay_conveyor(self, base_m_s: tuple[float, float] | None) -> None:
+        """From the next scene on a conveyor of this velocity carries the object [m/s], or none."""
+        self.world.parameters = with_conveyor(base_m_s) or SceneParameters()
 
     def reset(self, seed: int, now_ns: int) -> None:
         """Start a new scene."""

@@ -25,7 +25,7 @@ def execute(options: argparse.Namespace) -> int:
     config = load_config(options.config, ["detector.threads=1", *options.assignments])
     config = taught_by_the_expert(config).model_copy(update={"seed": options.seed})
     noise = Noise(options.noise, Noise().turn_rad if options.noise else 0.0, options.misses)
-    plan = Plan(resolve(config), options.action_space, noise, options.images)
+    plan = Plan(resolve(config), options.action_space, noise, options.images, options.moving)
     collected = collect(
         plan, Path(options.out), options.episodes,
         jobs=options.jobs, resume=options.resume, command=shlex.join(["eyehand", *sys.argv[1:]]), progress=progress,

@@ -45,6 +45,10 @@ def _collect(parser: argparse.ArgumentParser) -> None:
         "--misses", type=fraction, default=0.2, metavar="SHARE",
         help="share of the episodes whose first grasp is led past the object (0.2)",
     )  # fmt: skip
+    parser.add_argument(
+        "--moving", type=fraction, default=0.0, metavar="SHARE",
+        help="share of the episodes in which a conveyor carries the object, each with its own speed and direction (0)",
+    )  # fmt: skip
     parser.add_argument("--images", action="store_true", help="keep the cameras' pictures, as PNG")
     parser.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="processes (1); the data is the same")
     parser.add_argument("--resume", action="store_true", help="go on with the dataset that is there")

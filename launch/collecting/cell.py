@@ -35,6 +35,9 @@ from robot.kinematics import Kinematics, Unreachable
 TEACHING: Final[dict[str, Any]] = {"search_wait_s": 0.2, "settle_s": 0.1, "close_s": 0.4, "open_s": 0.3}
 # The way home after the cube lies in the bin is taught, too [s].
 AFTERWARDS_S: Final = 1.0
+# How fast a conveyor carries the object where one does [m/s].
+MOVING_M_S: Final = (0.02, 0.07)
+_CONVEYOR: Final = 0xBE17
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,14 @@ class Plan:
         action_space: What the actions are to mean.
         noise: How the expert is disturbed.
         images: Whether pictures are kept.
+        moving: Share of the episodes in which a conveyor carries the object, each at a velocity of its own.
     """
 
     config: Config
     action_space: ActionSpace
     noise: Noise
     images: bool = False
+    moving: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,8 @@ class CollectingCell:
             executor, ladder, cell.advance, cell.arm, cameras, period_ns, build_schedule(config), _no_rows
         )
         assert config.task is not None
+        conveyor = self._conveyor(seed)
+        cell.lay_conveyor(conveyor)
         cell.reset(seed, scheduler.now_ns)
         scheduler.run_episode(0, round(config.task.timeout_s * 1e9), self._finished(), interrupted)
         success = cell.world.cube_in_bin()
@@ -137,6 +144,7 @@ class CollectingCell:
             "simulated_s": round(cell.elapsed_s, 2),
             "missed_on_purpose": self._demonstrator.misses,
             "grasps_missed": self._demonstrator.attempts,
+            "conveyor_m_s": conveyor,
         }
         made = partial(Attempt, number, seed, success, detail=detail)
         if interrupted():
@@ -149,6 +157,14 @@ class CollectingCell:
             )
         except (ValueError, Unreachable) as error:
             return made(reason=str(error))
+
+    def _conveyor(self, seed: int) -> tuple[float, float] | None:
+        """Velocity in `base` of this episode's conveyor [m/s]; None without one."""
+        numbers = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_CONVEYOR,)))
+        if numbers.random() >= self._plan.moving:
+            return self._config.sim.conveyor_m_s
+        speed, direction = numbers.uniform(*MOVING_M_S), numbers.uniform(-np.pi, np.pi)
+        return float(speed * np.cos(direction)), float(speed * np.sin(direction))
 
     def _finished(self) -> Callable[[], bool]:
         """Whether the cube has lain in the bin for a while, or fell."""

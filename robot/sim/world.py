@@ -24,6 +24,7 @@ class World:
         cube_render_offset_m: Displacement, shape (3,) in world [m], by which snapshots show the cube away from its
             physical place. A policy that reaches for the displaced cube looks through the camera; one that reaches for
             the real one has seen the truth.
+        parameters: Ranges that the scene of the next `reset` is drawn from.
     """
 
     def __init__(
@@ -36,14 +37,14 @@ class World:
         if timestep_ns <= 0:
             raise BadInput(f"physics step {timestep_ns} ns: expected > 0, for example 2000000")
         self._mujoco = require("mujoco", "sim")
-        self._parameters = parameters or SceneParameters()
+        self.parameters = parameters or SceneParameters()
         self._timestep_ns = timestep_ns
         self.cube_render_offset_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
-        self._load(scene or sample_scene(seed, self._parameters))
+        self._load(scene or sample_scene(seed, self.parameters))
 
     def reset(self, seed: int) -> None:
         """Start over at time 0 with the scene of this seed, the arm at home and the gripper open."""
-        self._load(sample_scene(seed, self._parameters))
+        self._load(sample_scene(seed, self.parameters))
 
     def _load(self, scene: SceneSpec) -> None:
         mj = self._mujoco
