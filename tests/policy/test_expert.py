@@ -105,6 +105,48 @@ def test_follows_a_cube_that_moves_during_the_approach() -> None:
     assert record.expert.attempts == 0
 
 
+BELTS = [(0.05, 0.0), (-0.05, 0.0), (0.0, 0.05), (0.0, -0.05), (0.035, -0.035)]
+NOISY = {"noise_m": 0.001, "velocity_noise_m_s": 0.002}
+
+
+@pytest.mark.parametrize("belt", BELTS)
+@pytest.mark.parametrize("setting", [NOISY, {**NOISY, **SLOW}, {**NOISY, "ahead_ns": 60_000_000}])
+def test_meets_a_cube_on_a_conveyor(belt: tuple[float, float], setting: dict[str, Any]) -> None:
+    start = np.array([-0.65, 0.1, 0.02]) - 2.0 * np.array([*belt, 0.0])
+    cell = ToyCell(start, belt_m_s=belt, view_m=0.3, **setting)
+    record = run(cell, 14.0)
+    assert record.placed_s < 14.0
+    assert record.expert.attempts == 0
+    steps = np.linalg.norm(np.diff(record.positions, axis=0), axis=1)
+    assert steps.max() <= (PARAMETERS.speed_m_s + 0.05) * TICK_NS * 1e-9 * 1.2
+
+
+def test_descends_in_the_frame_of_the_cube() -> None:
+    apart: list[float] = []
+
+    def look(cell: ToyCell, now_ns: int) -> None:
+        if cell.expert is not None and cell.expert.phase is Phase.DESCEND and not cell.held:
+            apart.append(math.dist(cell.tool.translation[:2], cell.cube_m[:2]))
+
+    run(ToyCell(np.array([-0.7, 0.0, 0.02]), belt_m_s=(0.0, 0.05), view_m=0.3, disturb=look), 14.0)
+    assert len(apart) > 100
+    assert max(apart) < 0.002
+
+
+def test_leaves_a_cube_alone_that_would_be_met_outside_the_workspace() -> None:
+    lower = PARAMETERS.workspace_lower_m
+    leaving = ToyCell(np.array([lower[0] + 0.08, 0.1, 0.02]), belt_m_s=(-0.05, 0.0), view_m=0.5)
+    assert set(run(leaving, 5.0).phases) == {Phase.SEARCH}
+
+
+def test_a_velocity_that_is_only_noise_changes_nothing() -> None:
+    def bits(**setting: Any) -> bytes:
+        record = run(ToyCell(np.array(CUBES[1]), noise_m=0.0, **setting), 12.0, seed=4)
+        return b"".join(chunk.actions.tobytes() for chunk in record.chunks)
+
+    assert bits(velocity_noise_m_s=0.002) == bits() == bits(velocity_noise_m_s=0.05)
+
+
 def test_starts_again_when_the_cube_is_back() -> None:
     def take_out(cell: ToyCell, now_ns: int) -> None:
         if cell.placed() and cell.grasps == 1 and now_ns > 15_000_000_000:

@@ -69,6 +69,49 @@ def test_branch_is_continuous_and_ends_at_the_goal(
     assert max(speeds) < 0.35 * 1.2
 
 
+BELT = (0.03, -0.04, 0.0)
+
+
+def moving(x: float, y: float = 0.0, z: float = 0.3, speed: float = 0.35, wait_s: float = 0.2) -> Step:
+    return Step(Phase.APPROACH, (x, y, z), speed, 1.0, wait_s, BELT, S)
+
+
+def test_meets_a_goal_that_moves_and_stays_with_it() -> None:
+    goal, below = moving(0.4), moving(0.4, z=0.1)
+    plan = start(goal, below, step(0.0))
+    met_ns = plan.leg(2 * S).start_ns + round(plan.leg(2 * S).move_s * S)
+    for t_ns in (met_ns, met_ns + S // 10, plan.leg(2 * S).end_ns):
+        where = np.array([0.4, 0.0, 0.3]) + np.array(BELT) * (t_ns - S) / S
+        np.testing.assert_allclose(plan.at(t_ns).position, where, atol=1e-9)
+        np.testing.assert_allclose(plan.at(t_ns).velocity, BELT, atol=1e-9)
+    down_ns = plan.leg(2 * S).end_ns
+    for t_ns in range(down_ns, plan.leg(down_ns).end_ns, S // 50):
+        where = np.array([0.4, 0.0]) + np.array(BELT[:2]) * (t_ns - S) / S
+        np.testing.assert_allclose(plan.at(t_ns).position[:2], where, atol=1e-9, err_msg="straight down, seen from it")
+    np.testing.assert_allclose(plan.at(plan.end_ns).position, [0.0, 0.0, 0.3])
+    np.testing.assert_array_equal(plan.at(plan.end_ns).velocity, np.zeros(3))
+
+
+@pytest.mark.parametrize("steps", [[moving(0.4), moving(0.4, z=0.1)], [step(0.4), moving(0.3)], [moving(0.3), step(0)]])
+def test_where_the_frame_changes_nothing_jumps(steps: list[Step]) -> None:
+    plan = start(*steps).branch(3 * S, [moving(0.2, 0.1), step(-0.1)], 1.2, 0)
+    times = np.arange(2 * S, plan.end_ns + S, S // 500)
+    positions = np.array([plan.at(int(t)).position for t in times])
+    velocities = np.array([plan.at(int(t)).velocity for t in times])
+    speeds, gains = (
+        np.linalg.norm(np.diff(positions, axis=0), axis=1),
+        np.linalg.norm(np.diff(velocities, axis=0), axis=1),
+    )
+    assert speeds.max() <= (0.35 + 0.05) / 500 * 1.2
+    assert gains.max() <= 1.2 / 500 * 1.5
+
+
+def test_when_a_phase_ends() -> None:
+    plan = start(step(0.1), step(0.2)._replace(phase=Phase.CLOSE), step(0.3))
+    assert plan.end_of(Phase.CLOSE) == plan.leg(plan.leg(2 * S).end_ns).end_ns
+    assert plan.end_of(Phase.OPEN) == plan.end_ns
+
+
 def test_branch_after_the_end_rests_until_then() -> None:
     first = start(step(0.1))
     plan = first.branch(first.end_ns + 5 * S, [step(0.0)], 1.2, first.end_ns + 4 * S)

@@ -35,6 +35,10 @@ class ToyCell:
     plan_every_ns: int = 100_000_000
     plan_delay_ns: int = 60_000_000
     disturb: Callable[[ToyCell, int], None] | None = None
+    belt_m_s: tuple[float, float] = (0.0, 0.0)
+    velocity_noise_m_s: float = 0.0
+    ahead_ns: int = 0
+    expert: ScriptedExpert | None = None
     opening: float = 1.0
     held: bool = False
     grasps: int = 0
@@ -44,7 +48,19 @@ class ToyCell:
         clear = self.tool.translation[2] - self.cube_m[2] > 0.05
         seen = self.cube_m + self.noise_m * rng.standard_normal(3) if near and clear else np.full(3, np.nan)
         age = 0.0 if near and clear else math.inf
-        return Observation(now_ns, np.zeros(6), self.opening, self.tool, seen, np.eye(3) * 1e-6, age)
+        noise = self.velocity_noise_m_s
+        velocity = np.array((*self.belt_m_s, 0.0))
+        if noise:
+            velocity = velocity + noise * rng.standard_normal(3)
+        return Observation(
+            now_ns, np.zeros(6), self.opening, self.tool, seen + velocity * self.ahead_ns * 1e-9, np.eye(3) * 1e-6, age,
+            velocity, np.eye(3) * noise**2, self.ahead_ns,
+        )  # fmt: skip
+
+    def carry(self) -> None:
+        """Move the cube with the belt for a tick, unless it is held or lies in the bin."""
+        if not self.held and not self.placed():
+            self.cube_m = self.cube_m + np.array((*self.belt_m_s, 0.0)) * TICK_NS * 1e-9
 
     def follow(self, action: Array) -> None:
         self.tool = Pose.from_rotvec(action[3:6], action[:3])
@@ -81,11 +97,13 @@ def run(cell: ToyCell, seconds: float, seed: int = 0, after_placed_s: float = 0.
     """Drive the expert in closed loop; a chunk arrives `plan_delay_ns` after its observation."""
     rng = np.random.default_rng(seed)
     expert, schedule = ScriptedExpert(cell.parameters), ChunkSchedule(1_000_000_000)
+    cell.expert = expert
     seam = Switch()
     positions, phases, chunks, switches, placed = [], [], [], [], math.inf
     underway: list[tuple[int, ActionChunk]] = []
     for tick in range(round(seconds * 1e9) // TICK_NS):
         now_ns = tick * TICK_NS
+        cell.carry()
         if cell.disturb is not None:
             cell.disturb(cell, now_ns)
         if now_ns % cell.plan_every_ns == 0:
