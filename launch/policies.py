@@ -57,6 +57,7 @@ def build_policy(config: Config) -> Policy:
             f"policy.schedule.mode is rtc: {_called(chosen)} was not trained to go on from a frozen prefix; choose "
             "blend, or train with eyehand train policy --prefix 8"
         )
+    _check_times(config, policy)
     if config.rig.arm is not None and isinstance(policy, LearnedPolicy):
         limits = limits_named(config.rig.arm.model)
         policy.spec.check_robot(_called(chosen), JOINTS, limits.lower_rad, limits.upper_rad)
@@ -88,6 +89,23 @@ def load_policy(chosen: PolicyConfig, **options: object) -> LearnedPolicy:
 
 def _called(chosen: PolicyConfig) -> str:
     return f"policy {chosen.model if chosen.type == LEARNED else chosen.type}"
+
+
+def _check_times(config: Config, policy: Policy) -> None:
+    """The chunks must be of the run's time step, and last from one plan to the next."""
+    chosen, dt_ms = config.policy, policy.dt_ns * 1e-6
+    if round(chosen.action_dt_ms * 1e6) != policy.dt_ns:
+        raise BadInput(
+            f"{_called(chosen)} plans actions {dt_ms:g} ms apart, policy.action_dt_ms is {chosen.action_dt_ms:g}: at "
+            "another step it moves at another speed; use a policy of that step, or set the key to its own"
+        )
+    lasts_s, needed_s = (policy.chunk_size - 1) * dt_ms * 1e-3, chosen.schedule.margin_s
+    if lasts_s <= needed_s:
+        raise BadInput(
+            f"{_called(chosen)} plans {lasts_s:g} s ahead ({policy.chunk_size} actions, {dt_ms:g} ms apart), "
+            f"policy.schedule.margin_s is {needed_s:g}: no chunk would last until the next; use longer ones, or a "
+            "shorter margin"
+        )
 
 
 def _check_cameras(config: Config, policy: LearnedPolicy) -> None:

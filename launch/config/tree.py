@@ -108,6 +108,7 @@ class PolicyConfig(Section):
 
     It plans anew when less than `replan_horizon_s` is left of the present chunk, or earlier where `schedule` says so.
     With `extrapolate` it is shown where a moving object will be when its chunk takes over, not where it was seen.
+    A model whose actions are not `action_dt_ms` apart is refused: it would move at another speed.
     """
 
     type: str = "expert"
@@ -119,6 +120,7 @@ class PolicyConfig(Section):
     sha256: str | None = Field(default=None, description="written on resolving: the artifact that the run used")
     object_class: str = "red_cube"
     extrapolate: bool = True
+    action_dt_ms: Positive = 100.0
     replan_horizon_s: Positive = 1.3
     schedule: ScheduleConfig = ScheduleConfig()
     options: dict[str, Any] = Field(default_factory=dict)
