@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,11 @@ def export_graph(reference: Reference, spec: PolicySpec, target: Path, made_by: 
     torch = require("torch", EXTRA)
     onnx = require("onnx", EXTRA)
     shapes = input_shapes(reference)
+    policy = copy.deepcopy(reference.policy)
+    _fold_normalizations(torch, policy)
     module = torch.nn.Module()
-    module.policy = reference.policy
-    module.forward = _forward(reference, tuple(shapes))
+    module.policy = policy
+    module.forward = _forward(reference, policy, tuple(shapes))
     module.eval()
     arguments = tuple(torch.zeros(shape) for shape in shapes.values())
     with quiet(), torch.no_grad():
@@ -67,13 +71,24 @@ def input_shapes(reference: Reference) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _forward(reference: Reference, names: tuple[str, ...]) -> Any:
+def _fold_normalizations(torch: Any, network: Any) -> None:
+    """Make the frozen normalisations of a backbone part of its convolutions, in place: 8 bits want them there."""
+    for parent in list(network.modules()):
+        children = list(parent.named_children())
+        for (_, conv), (name, norm) in pairwise(children):
+            if type(norm).__name__ == "FrozenBatchNorm2d" and isinstance(conv, torch.nn.Conv2d):
+                conv.weight, conv.bias = torch.nn.utils.fuse_conv_bn_weights(
+                    conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+                )
+                parent.add_module(name, torch.nn.Identity())
+
+
+def _forward(reference: Reference, policy: Any, names: tuple[str, ...]) -> Any:
     """What the graph computes, as torch traces it."""
     torch = require("torch", EXTRA)
     (normalise,) = [step for step in reference.before.steps if hasattr(step, "norm_map")]
     (restore,) = [step for step in reference.after.steps if hasattr(step, "norm_map")]
     cameras = [name for name in names if name.startswith(IMAGES)]
-    policy = reference.policy
 
     def forward(*tensors: Any) -> Any:
         batch = dict(zip(names, tensors, strict=True))

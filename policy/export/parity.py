@@ -10,6 +10,7 @@ import numpy as np
 from deploy.backend import Backend, Tensor
 from deploy.export.pictures import picture
 from policy.export.graph import NOISE, input_shapes
+from policy.export.pictures import as_input, read_pictures
 from policy.export.reference import Reference
 from policy.features import ACTION, IMAGES
 from policy.spec import PolicySpec
@@ -18,7 +19,8 @@ from policy.training.demonstrations import Demonstrations
 
 LEAST_INPUTS = 64
 TOLERANCE = 1e-5  # in the units of the actions
-IMAGE_TOLERANCE = 1e-4  # a backbone sums thousands of products, in another order
+# A backbone sums thousands of products in another order; and the first steps of a sampler divide by a small number.
+DEEP_TOLERANCE = 1e-4
 _WIDE = 2.0  # standard deviations of made-up inputs; the demonstrations lie within
 
 Inputs = dict[str, Tensor]
@@ -74,7 +76,7 @@ def compare(reference: Reference, backend: Backend, spec: PolicySpec, inputs: Se
         worst = np.maximum(worst, np.where(np.isfinite(difference), difference, np.inf))
     return Parity(
         len(inputs), of, dict(zip(spec.action_names, worst.tolist(), strict=True)),
-        IMAGE_TOLERANCE if spec.images else TOLERANCE,
+        DEEP_TOLERANCE if spec.images or reference.noise_shape else TOLERANCE,
     )  # fmt: skip
 
 
@@ -91,7 +93,7 @@ def drawn(reference: Reference, n: int = LEAST_INPUTS, seed: int = 0) -> list[In
 def of_frames(
     reference: Reference, spec: PolicySpec, data: Demonstrations, n: int = LEAST_INPUTS, seed: int = 0
 ) -> list[Inputs]:
-    """Frames of the demonstrations, half of them with a frozen prefix if the policy takes one; made-up pictures.
+    """Frames of the demonstrations, half of them with a frozen prefix if the policy takes one.
 
     Args:
         reference: The policy.
@@ -99,30 +101,28 @@ def of_frames(
         data: The demonstrations.
         n: How many, each frame once as long as there are enough.
         seed: Of the choice.
+
+    Raises:
+        BadInput: If its pictures cannot be read.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(data.episode))
     rows = np.resize(order, n)
     lengths = rng.integers(1, spec.prefix + 1, n) * (np.arange(n) % 2) if spec.prefix else np.zeros(n, np.int64)
     batch = with_prefix(clean(data, rows, max(spec.chunk_size, spec.prefix)), lengths, spec.prefix)
-    statistics = reference.statistics()
-    return [
-        {
-            name: batch[name][i : i + 1].astype(np.float32)
-            if name in batch and name != NOISE
-            else _draw(name, shape, statistics.get(name, {}), rng)
-            for name, shape in input_shapes(reference).items()
-        }
-        for i in range(n)
-    ]
+    known: dict[str, list[Tensor]] = {
+        vector.name: [row[None].astype(np.float32) for row in batch[vector.name]] for vector in spec.vectors
+    }
+    known |= {image.name: read_pictures(data.folder, image.name, rows) for image in spec.images}
+    if reference.noise_shape is not None:
+        known[NOISE] = [rng.standard_normal(reference.noise_shape, dtype=np.float32) for _ in range(n)]
+    return [{name: rows_of[i] for name, rows_of in known.items()} for i in range(n)]
 
 
 def _draw(name: str, shape: tuple[int, ...], stats: Mapping[str, Tensor], rng: np.random.Generator) -> Tensor:
     if name.startswith(IMAGES):
         image = picture((shape[3], shape[2]), int(rng.integers(1 << 31)))
-        planes: Tensor = np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1)[None], dtype=np.float32)
-        planes /= np.float32(255.0)
-        return planes
+        return as_input(image[..., ::-1])
     if name == NOISE:
         return rng.standard_normal(shape, dtype=np.float32)
     if {"mean", "std"} <= stats.keys():
