@@ -75,7 +75,8 @@ def ask_for_reset(run_dir: Path, wait_s: float = ANSWER_S) -> str:
             if time.monotonic() > deadline:
                 raise Missing(
                     f"{run_dir}: the run did not take the reset in {wait_s:g} s: "
-                    "is its process alive, does the arm rest?"
+                    "is its process alive, does the arm rest? An arm that has to be connected anew takes longer: "
+                    "reset once more"
                 )
             time.sleep(0.05)
     finally:  # whoever gave up waiting, also by Ctrl-C, does not want the arm to move later

@@ -128,7 +128,10 @@ def _connect(arm: HostedArm, folder: RunFolder) -> None:
 
 def _let_go(arm: HostedArm, scheduler: WallScheduler, progress: Progress) -> None:
     """Have the host do what the exit policy says, note what it did during the run, and tell what went wrong."""
-    arm.close()
+    try:
+        arm.close()
+    except KeyboardInterrupt:  # the second one: what was recorded is still kept
+        progress("interrupted again: the arm brakes and holds where it is")
     for sentence in note_events(arm, scheduler.notes):
         progress(f"arm host: {sentence}")
 

@@ -20,6 +20,8 @@ from robot.arm import Arm, ArmFault, BufferedArm, RobotState
 REST_RAD_S = 0.05
 # an operator's reset that the control loop could not follow at once is void: nobody expects the arm to move later
 RESET_NS = 1_000_000_000
+# nor once they have given up waiting for an arm that had to be connected anew
+RECOVERY_NS = 4_000_000_000
 
 
 class ControlLoop:
@@ -65,6 +67,7 @@ class ControlLoop:
         self._let_go_until_ns = self._from_ns = -1
         self._ticked_ns: int | None = None
         self._begun = False
+        self._late: ArmFault | None = None  # was made ready, but later than anybody waited for
 
     # -- the planning loop's side -----------------------------------------------------------------------------------
 
@@ -147,6 +150,8 @@ class ControlLoop:
     def _tick(self, now_ns: int, late_ns: int) -> None:
         executor, ladder, clock, arm = self._executor, self._ladder, self._clock, self._arm
         try:
+            if self._late is not None:
+                raise self._late
             state = self._read(now_ns)
         except ArmFault as fault:
             self._cannot_be_commanded(fault, now_ns)
@@ -202,6 +207,7 @@ class ControlLoop:
         if self._clock() > self._let_go_until_ns:
             return
         self._ticked_ns, self._let_go_until_ns = None, -1  # to connect anew takes its time: nothing moves meanwhile
+        asked_ns = self._clock()
         try:
             self._arm.recover()
             now_ns = self._clock()
@@ -209,6 +215,11 @@ class ControlLoop:
         except ArmFault as still:
             self._notes.add(f"the arm is not ready yet: {still}", f"not ready {still.kind}")
             return
+        if now_ns - asked_ns > RECOVERY_NS:
+            self._late = fault
+            self._notes.add("the arm was made ready, later than anybody waited for: it took another reset")
+            return
+        self._late = None
         self._start_anew(now_ns)
 
     def _start_anew(self, now_ns: int) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from deploy.errors import EyehandError
 from robot.arm import ArmFault, JointCommand, RobotState
 from robot.host import mailboxes
 from robot.host.child import Child
 from robot.host.events import EVENT_KINDS, HostEvent
 from robot.host.mailboxes import Mailboxes, as_text, shared_file
-from robot.host.settings import HostSettings
+from robot.host.settings import EXIT_S, HostSettings
 from robot.host.status import FAULT_KINDS
 
 # how long the first state may take [s]
@@ -157,13 +158,15 @@ class HostedArm:
     def recover(self) -> None:
         """Have the arm made ready again and wait for it; to be called on an operator's word only.
 
-        A host that has ended is not started again by this, but by `connect`.
+        A host that has ended is replaced: the new one connects the driver and holds the arm where it finds it.
 
         Raises:
             ArmFault: If the cause is still there.
         """
         boxes = self._connected()
-        self._raise_end()
+        if self._ended:
+            self._replace_host()
+            return
         number = self._post(boxes, mailboxes.RECOVER)
         deadline = time.monotonic() + RECOVER_S
         while self._status_now(boxes)[3] < number:
@@ -187,13 +190,22 @@ class HostedArm:
         return events
 
     def close(self) -> None:
-        """Have the host do what the exit policy says and end, and wait for it. Safe to call twice."""
+        """Have the host do what the exit policy says and end, and wait for it. Safe to call twice.
+
+        Ctrl-C meanwhile ends a parking: the arm brakes and holds. It is raised when that is done.
+        """
         child, boxes = self._child, self._boxes
         if child is None or boxes is None:
             return
         self._child = None
         self._post(boxes, mailboxes.CLOSE)
-        failed = child.end(self._settings.exit_s)
+        try:
+            failed = child.end(self._settings.exit_s)
+        except KeyboardInterrupt:
+            self._post(boxes, mailboxes.STOP)
+            child.end(EXIT_S)
+            self._take_events(boxes)
+            raise
         if failed:
             self.notes.append(f"arm host: {failed}: see whether the arm did what the exit policy says")
         self._take_events(boxes)
@@ -229,12 +241,31 @@ class HostedArm:
         if fault:
             raise ArmFault(FAULT_KINDS[kind], as_text(sentence))
 
+    @property
+    def _ended(self) -> bool:
+        """Whether the host has ended, which nobody told it to."""
+        return self._child is not None and self._child.process.poll() is not None
+
     def _raise_end(self) -> None:
         child = self._child
-        if child is not None and child.process.poll() is not None:
+        if child is not None and self._ended:
             raise ArmFault(
-                "disconnected", f"{self._name}: the arm host is gone: {child.epitaph()}; start the run again"
+                "disconnected",
+                f"{self._name}: the arm host is gone: {child.epitaph()}; a reset starts another one",
             )
+
+    def _replace_host(self) -> None:
+        gone, notes = self._child, self.notes
+        assert gone is not None
+        try:
+            self.connect()
+        except EyehandError as error:
+            self._child = gone  # the next reset tries again
+            raise ArmFault("disconnected", str(error)) from error
+        except BaseException:
+            self._child = gone
+            raise
+        self.notes = [*notes, f"arm host: {gone.epitaph()}: another one was started", *self.notes]
 
     def _await_state(self) -> None:
         deadline = time.monotonic() + FIRST_STATE_S

@@ -45,6 +45,7 @@ class Child:
 
     def __init__(self, settings: HostSettings, memory: int) -> None:
         told = settings.to_json().encode() + b"\n"
+        self._epitaph = ""
         self._log = settings.log_path.with_suffix(".log") if settings.log_path is not None else None
         self._output: IO[bytes] = self._log.open("ab") if self._log is not None else tempfile.TemporaryFile()  # noqa: SIM115
         self._channel, theirs = socket.socketpair()
@@ -91,6 +92,8 @@ class Child:
         code = self.process.poll()
         if code is None:
             return "it runs"
+        if self._epitaph:  # what it printed is not there any more
+            return self._epitaph
         how = f"exit code {code}" if code >= 0 else f"{signal.Signals(-code).name}"
         last = self._last_line()
         return f"its process ended with {how}" + (f"; it last said: {last}" if last else "")
@@ -111,12 +114,12 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        failed = self.epitaph() if self.process.returncode else ""
+        self._epitaph = self.epitaph()
         self._channel.close()
         self._output.close()
         if self._log is not None and self._log.exists() and self._log.stat().st_size == 0:
             self._log.unlink()
-        return failed
+        return self._epitaph if self.process.returncode else ""
 
 
 def _tail(path: Path) -> bytes:

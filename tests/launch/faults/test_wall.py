@@ -18,6 +18,7 @@ pytest.importorskip("mujoco", reason="the simulator's extra is not installed: pi
 
 from launch.config.budget import FallbackConfig
 from launch.ledger import Outcome, Reason, Rung, Stage
+from launch.schedulers import control_loop
 from robot.arm import ArmFault, RobotState
 from tests.launch.faults.parts import MS, SECOND, BreakingControl, Decision, Run
 from tests.launch.faults.wall_cell import LIMIT_MS, SLACK_NS, WALL, WallCell, rules
@@ -262,6 +263,34 @@ def test_an_arm_in_a_fault_is_left_alone_until_the_operator_resets(live: LiveCel
     let_go = run.decided(Rung.DROP, Reason.OPERATOR_RESET)
     assert not [what for t_ns, what in run.told if stopped.now_ns < t_ns < let_go.now_ns and what == "send"]
     assert any("a protective stop" in said for said in run.said)
+    went_on(cell, run, stopped)
+
+
+def test_an_arm_that_was_made_ready_late_waits_for_another_reset(
+    live: LiveCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody expects it to move by then."""
+    monkeypatch.setattr(control_loop, "RECOVERY_NS", -1)
+    cell = WallCell(live)
+    first = Operator(cell, when=lambda: latched_for(cell, 0.3))
+
+    def is_ready() -> bool:
+        if cell.arm.recoveries == 1 and latched_for(cell, 1.2):
+            monkeypatch.setattr(control_loop, "RECOVERY_NS", 4 * SECOND)
+            return True
+        return False
+
+    second = Operator(cell, when=is_ready)
+    cell.arm.before_read = Once(
+        cell, lambda: cell.is_under_way, lambda: cell.arm.fail(ArmFault("disconnected", "arm: its host is gone"))
+    )
+    run = cell.run(
+        lambda: second.has_let_go and cell.arm.moves, reset_wanted=lambda: second() if first.has_reset else first()
+    )
+    stopped = run.decided(Rung.STOP, Reason.ARM_FAULT)
+    assert cell.arm.recoveries == 2
+    assert any("it took another reset" in note for note in run.notes)
+    assert run.decided(Rung.DROP, Reason.OPERATOR_RESET).now_ns > stopped.now_ns + 1200 * MS
     went_on(cell, run, stopped)
 
 

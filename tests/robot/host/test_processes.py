@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,15 +23,16 @@ from robot.kinematics import UR10E_LIMITS
 from tests.robot.host.main_process import drive
 
 # a machine that is busy with other tests must not look like a control loop that is silent
-HASTE = {"priority": 60, "heartbeat_ns": 300_000_000}
+HASTE = {"priority": 60, "heartbeat_ns": 1_000_000_000}
 TOY = "tests.robot.host.toy_arm:ToyArm"
 PARK = (0.3, -1.4, 1.4, -1.2, -1.5, 0.0)
-# from 0.8 rad/s: v/a + a/j, v^2/(2 a) + v a/(2 j); and how long a busy machine may keep the host waiting
-BRAKING_S, BRAKING_RAD, BUSY_S = 0.12, 0.048, 0.2
+CYCLE_S = 0.002
+# what the host may take to see that the main process is silent, and then that it is gone, in cycles of its own [s]
+SEEN_S = 0.06
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
@@ -83,22 +85,33 @@ class Rig:
 
     def assert_gentle(self) -> None:
         """No setpoint asked for more than the limits allow from cycle to cycle."""
-        speeds = np.diff(self.path()[1], axis=0) / 0.002
+        speeds = np.diff(self.path()[1], axis=0) / CYCLE_S
         assert (np.abs(speeds) <= np.array(UR10E_LIMITS.velocity_rad_s) + 1e-6).all()
-        assert (np.abs(np.diff(speeds, axis=0)) / 0.002 <= 10.0 + 1e-3).all()
+        assert (np.abs(np.diff(speeds, axis=0)) / CYCLE_S <= 10.0 + 1e-3).all()
 
     def speed(self) -> float:
         """What joint 0 moves by now [rad/s]."""
         places = self.path()[1]
-        return float(places[-1, 0] - places[-11, 0]) / 0.02 if len(places) > 11 else 0.0
+        return float(places[-1, 0] - places[-11, 0]) / (10 * CYCLE_S) if len(places) > 11 else 0.0
 
-    def standstill(self, since_ns: int) -> tuple[float, float]:
-        """Seconds and radians from an instant until the setpoints do not move any more; parking is another motion."""
+    def assert_braked(self, since_ns: int) -> None:
+        """From an instant on nobody but the host moved the arm, and it braked at once; parking is another motion.
+
+        It is counted in the host's cycles: a busy machine may keep all of them waiting.
+        """
         stamps, places = self.path()
         before = places[stamps <= since_ns][-1]
-        after, where = stamps[stamps > since_ns], places[stamps > since_ns]
-        still = np.flatnonzero(np.abs(np.diff(where, axis=0)).max(axis=1) == 0.0)[0]
-        return float((after[still] - since_ns) * 1e-9), float(np.abs(where[still] - before).max())
+        steps = np.diff(places[stamps > since_ns], axis=0, prepend=before[None])
+        still = int(np.flatnonzero(np.abs(steps).max(axis=1) == 0.0)[0])
+        fastest = float(np.abs(steps[:still]).max(initial=0.0)) / CYCLE_S
+        # v/a + a/j and v^2/(2 a) + v a/(2 j), with 10 rad/s^2 and 250 rad/s^3
+        assert still * CYCLE_S <= SEEN_S + fastest / 10.0 + 0.04
+        assert np.abs(steps[:still].sum(axis=0)).max() <= fastest * (SEEN_S + fastest / 20.0 + 0.02) + 1e-9
+
+    def place_at(self, stamp_ns: float) -> np.ndarray:
+        """Where the arm was sent last before an instant [rad]."""
+        stamps, places = self.path()
+        return np.array(places[stamps <= stamp_ns][-1])
 
 
 @pytest.fixture
@@ -148,18 +161,16 @@ def test_a_run(rig: Rig) -> None:
     arm = rig.arm()
     assert isinstance(arm, Arm)
     assert isinstance(arm, BufferedArm)
-    began = time.monotonic()
     arm.connect()
-    assert time.monotonic() - began < 5.0
     assert (arm.name, len(arm.joint_names)) == ("toy", 6)
     with pytest.raises(FileNotFoundError):  # nothing with a name that could be left behind
         (Path("/dev/shm") / "eyehand-arm-host").stat()
     drive(arm, rig.epoch_ns, 0.4)
-    time.sleep(0.05)
     states = arm.read_states()
-    assert len(states) > 10
+    wait_for(lambda: states.extend(arm.read_states()) or len({state.sequence for state in states}) > 10, "states")
+    states = sorted({state.sequence: state for state in states}.values(), key=lambda state: state.sequence)
     assert [state.sequence for state in states] == list(range(states[0].sequence, states[-1].sequence + 1))
-    assert 0 <= rig.now_ns() - states[-1].stamp_ns < 1_000_000_000
+    assert 0 <= rig.now_ns() - states[-1].stamp_ns < 5_000_000_000
     assert arm.read_state().joint_positions_rad[0] > 0.05
     assert len(arm.read_states()) >= 1
     pid = rig.host_pid
@@ -174,8 +185,9 @@ def test_a_run(rig: Rig) -> None:
     assert {"connected", "stop", "at_rest", "hold"} <= {event.kind for event in arm.events()}
     assert arm.events() == []
     timing = rig.log()[-2] if rig.log()[-2]["kind"] == "timing" else rig.log()[-3]
-    assert timing["cycles"] > 200
-    assert timing["period_p50_us"] == pytest.approx(2000.0, rel=0.2)
+    stamps, _ = rig.path()
+    assert timing["cycles"] == pytest.approx(len(stamps), abs=2)
+    assert timing["period_p50_us"] == pytest.approx(np.median(np.diff(stamps)) * 1e-3, rel=0.2)
     with pytest.raises(ArmFault, match="is not connected"):
         arm.read_state()
 
@@ -245,11 +257,8 @@ def test_the_main_process_is_killed_in_mid_motion(rig: Rig, main: Callable[..., 
     wait_for(lambda: rig.speed() > 0.75, "speed")
     killed_ns = rig.now_ns()
     process.kill()
-    wait_for(lambda: rig.has("close"), "the arm host's end")
-    seconds, radians = rig.standstill(killed_ns)
-    # braking from 0.8 rad/s takes 0.12 s and 0.048 rad at the limits; a busy machine may let it wait
-    assert 0.01 < seconds < BRAKING_S + BUSY_S
-    assert 0.002 < radians < BRAKING_RAD + 0.8 * BUSY_S
+    wait_for(lambda: rig.has("close"), "the arm host's end", 30.0)
+    rig.assert_braked(killed_ns)
     rig.assert_gentle()
     assert_gone(rig.host_pid)
     final = rig.path()[1][-1]
@@ -258,27 +267,27 @@ def test_the_main_process_is_killed_in_mid_motion(rig: Rig, main: Callable[..., 
         *{"hold": ["stop"], "park": ["stop"], "limp": ["limp"]}[policy], "close"
     ]  # fmt: skip
     [rest] = [row for row in rig.log() if row["kind"] == "at_rest"]
-    assert rest["distance_rad"] == pytest.approx(radians, abs=0.03)
+    heard = rig.place_at(rest["stamp_ns"] - rest["duration_s"] * 1e9)  # it counts from the last sign of life
+    moved = np.abs(rig.place_at(rest["stamp_ns"]) - heard).max()
+    assert rest["distance_rad"] == pytest.approx(moved, abs=0.01)
     assert "main_gone" in rig.kinds()
 
 
 def test_the_main_process_stalls_and_comes_back(rig: Rig, main: Callable[..., Any]) -> None:
     """SIGSTOP: the system closes nothing, only the heartbeat tells."""
-    process = main(heartbeat_ns=100_000_000)
+    process = main()
     wait_for(lambda: rig.speed() > 0.75, "speed")
     os.kill(process.pid, signal.SIGSTOP)
     stopped_ns = rig.now_ns()
     wait_for(lambda: "at_rest" in rig.kinds() and rig.speed() == 0.0, "rest")
-    seconds, radians = rig.standstill(stopped_ns)
-    assert seconds < 0.03 + BRAKING_S + BUSY_S
-    assert radians < 0.8 * (0.03 + BUSY_S) + BRAKING_RAD
+    rig.assert_braked(stopped_ns)
     assert is_running(rig.host_pid)
     os.kill(process.pid, signal.SIGCONT)
     kind, sentence = json.loads(process.stdout.readline())
     assert kind == "driver"
-    assert "the control loop was silent for 1" in sentence
+    assert re.search(r"the control loop was silent for \d{4} ms", sentence)
     assert "the arm came to rest" in sentence
-    process.wait(10.0)
+    process.wait(30.0)
     assert_gone(rig.host_pid)
     rig.assert_gentle()
     assert "heartbeat_lost" in rig.kinds()
@@ -290,7 +299,7 @@ def test_an_exception_and_ctrl_c_end_in_the_exit_policy(rig: Rig, main: Callable
     if how == "interrupt":
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         assert process.stdout.readline() == "interrupted\n"
-    process.wait(10.0)
+    process.wait(30.0)
     assert process.returncode == (1 if how == "raise" else 0)
     rig.assert_gentle()
     assert_gone(rig.host_pid)
@@ -298,10 +307,24 @@ def test_an_exception_and_ctrl_c_end_in_the_exit_policy(rig: Rig, main: Callable
     assert "stop" in rig.kinds()
 
 
+def test_ctrl_c_while_it_parks_ends_in_a_brake(rig: Rig, main: Callable[..., Any]) -> None:
+    far = (3.0, *PARK[1:])
+    process = main(exit_policy="park", park_joints_rad=far)
+    os.killpg(process.pid, signal.SIGINT)
+    wait_for(lambda: "park" in rig.kinds(), "parking")
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(30.0)
+    assert process.returncode != 0
+    assert not is_running(rig.host_pid)
+    rig.assert_gentle()
+    assert np.abs(rig.path()[1][-1] - far).max() > 0.1
+    assert "closed" in rig.kinds()
+
+
 # -- the host or the driver fails -----------------------------------------------------------------------------------
 
 
-def until_fault(arm: HostedArm, seconds: float = 5.0) -> ArmFault:
+def until_fault(arm: HostedArm, seconds: float = 20.0) -> ArmFault:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -348,12 +371,17 @@ def test_the_host_crashes(rig: Rig, arm: HostedArm, trouble: str, words: str) ->
     fault = until_fault(arm)
     assert fault.kind == "disconnected"
     assert words in str(fault)
-    for call in (arm.read_state, arm.recover, lambda: arm.send(JointCommand(0, "position", np.zeros(6), 0.0))):
+    for call in (arm.read_state, lambda: arm.send(JointCommand(0, "position", np.zeros(6), 0.0))):
         with pytest.raises(ArmFault, match="the arm host is gone"):
             call()
     arm.stop()
+    if trouble != "kill":
+        for _ in range(2):  # as long as the cause is there, each reset finds it
+            with pytest.raises(ArmFault, match=words.split(";")[0]):
+                arm.recover()
     (rig.folder / "toy" / trouble).unlink(missing_ok=True)
-    arm.connect()  # as an operator would have it
+    arm.recover()
+    assert any(words in note and "another one was started" in note for note in arm.notes)
     drive(arm, rig.epoch_ns, 0.05)
 
 
@@ -379,7 +407,7 @@ def test_a_fault_of_the_driver_and_back(rig: Rig, arm: HostedArm) -> None:
 
 def test_a_driver_that_hangs_is_seen_from_both_sides(rig: Rig, arm: HostedArm) -> None:
     drive(arm, rig.epoch_ns, 0.2)
-    rig.trouble("hang", "0.6")
+    rig.trouble("hang", "1.6")
     wait_for(lambda: rig.has("hang"), "the hang")
     time.sleep(0.05)
     first = arm.read_states()[-1]
@@ -398,7 +426,7 @@ def test_closing_does_not_wait_for_a_driver_that_hangs(rig: Rig, arm: HostedArm)
     wait_for(lambda: rig.has("hang"), "the hang")
     began = time.monotonic()
     arm.close()
-    assert time.monotonic() - began < 10.0
+    assert time.monotonic() - began < 20.0
     assert any("given up" in event.text for event in arm.events())
     assert any("exit code 75" in note for note in arm.notes)
 
@@ -408,5 +436,5 @@ def test_a_hang_with_nobody_left_ends_the_process(rig: Rig, main: Callable[..., 
     rig.trouble("hang", "60")
     wait_for(lambda: rig.has("hang"), "the hang")
     process.kill()
-    wait_for(lambda: not is_running(rig.host_pid), "the end of the arm host", 15.0)
+    wait_for(lambda: not is_running(rig.host_pid), "the end of the arm host")
     assert any("given up" in row["text"] for row in rig.log())
