@@ -16,7 +16,7 @@ from robot.ur.loopback import CONTROL_PORT
 ROOT = Path(__file__).parents[3]
 
 
-def until(condition: Callable[[], bool], limit_s: float = 5.0) -> bool:
+def until(condition: Callable[[], bool], limit_s: float = 15.0) -> bool:
     """Whether a condition comes true within a time."""
     end = time.monotonic() + limit_s
     while not condition():

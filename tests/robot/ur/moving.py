@@ -21,8 +21,8 @@ AT_REST_RAD_S = 0.01
 
 @contextmanager
 def connected(loopback: LoopbackProcess, **options: Any) -> Iterator[UrArm]:
-    """A connected driver; slow machines may leave the stream silent for a while."""
-    options = {"gripper": "none", "silence_s": 0.25, "watchdog_hz": 1.0, **options}
+    """A connected driver; a busy machine may keep either process waiting, which must not look like silence."""
+    options = {"gripper": "none", "silence_s": 1.5, "watchdog_hz": 1.0, **options}
     arm = UrArm(loopback.address, **options)
     arm.connect()
     try:
@@ -48,8 +48,11 @@ def stream(arm: UrArm, seconds: float, command_at: Callable[[float], JointComman
         time.sleep(max(0.0, due - time.monotonic()))
 
 
-def swing(joints: Array, seconds: float = 0.8, amplitude: float = 0.2) -> Callable[[float], JointCommand]:
-    """Joint 0 to and fro around where it is, beginning at rest."""
+def swing(joints: Array, seconds: float = 0.8, amplitude: float = 0.1) -> Callable[[float], JointCommand]:
+    """Joint 0 to and fro around where it is, beginning at rest.
+
+    The controller takes any setpoint of it after any other: one that a busy machine kept waiting is no sudden change.
+    """
 
     def at(t: float) -> JointCommand:
         q = np.array(joints)
