@@ -133,6 +133,25 @@ def test_descends_in_the_frame_of_the_cube() -> None:
     assert max(apart) < 0.002
 
 
+@pytest.mark.parametrize("belt", BELTS[2:4])
+def test_opens_and_meets_a_cube_again_that_it_missed(belt: tuple[float, float]) -> None:
+    start = np.array([-0.65, 0.1, 0.02]) - 3.2 * np.array([*belt, 0.0])
+    record = run(ToyCell(start, belt_m_s=belt, view_m=0.35, slippery_grasps=1, **NOISY), 20.0)
+    assert record.placed_s < 18.0
+    assert record.expert.attempts == 1
+    assert visited(record).count(Phase.CLOSE) == 2
+
+
+def test_a_cube_that_stops_is_picked_where_it_stopped() -> None:
+    def stop(cell: ToyCell, now_ns: int) -> None:
+        if now_ns == 2_000_000_000:
+            cell.belt_m_s = (0.0, 0.0)
+
+    record = run(ToyCell(np.array(CUBES[0]), belt_m_s=(0.0, 0.05), view_m=0.3, disturb=stop, **NOISY), 14.0)
+    assert record.placed_s < 13.0
+    assert record.expert.attempts == 0
+
+
 def test_leaves_a_cube_alone_that_would_be_met_outside_the_workspace() -> None:
     lower = PARAMETERS.workspace_lower_m
     leaving = ToyCell(np.array([lower[0] + 0.08, 0.1, 0.02]), belt_m_s=(-0.05, 0.0), view_m=0.5)
