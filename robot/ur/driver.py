@@ -149,6 +149,7 @@ class UrArm:
         try:
             self._start(unlock=False)
             self._gripper.connect()
+            self._start_again_if_stopped()
         except ArmFault as error:
             self.close()
             raise Missing(str(error)) from error
@@ -171,6 +172,7 @@ class UrArm:
             self._start(unlock=self._unlock)
             if self._gripper.fault is not None:
                 self._gripper.connect()
+            self._start_again_if_stopped()
         except ArmFault as error:
             self._refused = error
             raise
@@ -323,6 +325,12 @@ class UrArm:
             self._session = session = Session(self._host, self._settings, self._inbox, self._clock, self._output)
             session.open()
         start(session, self._inbox, self._settings, self._host, self._model, unlock=unlock)
+
+    def _start_again_if_stopped(self) -> None:
+        """Once: a computer that is busy while everything starts may have fed the script's watchdog too late."""
+        session = self._session
+        if session is not None and session.fault is not None and session.fault.kind == "program_stopped":
+            self._start(unlock=False)
 
     def _make_gripper(self, kind: str, output: int, open_level: bool) -> Gripper:
         if kind == "none":

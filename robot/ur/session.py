@@ -68,7 +68,8 @@ class Session:
         self._lock = threading.Lock()
         self._fault: Fault | None = None
         self._alive = False
-        self._guarding = False
+        self._guarding = False  # what stops the script is a fault
+        self._feeds = False  # the script's watchdog
         self._gives_way = False
         self._awaited: tuple[int, int] | None = None
 
@@ -123,11 +124,34 @@ class Session:
     def start_script(self, program: bytes) -> None:
         """Start the control script, set its watchdog, and from then on count everything that stops it as a fault.
 
+        A script that ends again before it has answered is started once more: a computer that is busy may have fed its
+        watchdog too late.
+
         Raises:
             Missing: If it does not start or does not answer.
         """
+        self._begin_script(program)
+        if not self._commands.handshake.ready and not self._plays:
+            self._begin_script(program)
+        if not self._commands.handshake.ready:
+            seen, todo = (
+                ("does not answer", "stop the other program that writes its registers")
+                if self._plays
+                else ("ends at once", "see the Log tab of the teach pendant, and whether this computer is too busy")
+            )
+            raise Missing(f"the control script on the UR controller at {self._host} {seen}: {todo}")
         with self._lock:
-            self._guarding, self._fault, self._gives_way = False, None, False
+            self._guarding = True
+
+    @property
+    def _plays(self) -> bool:
+        newest = self._inbox.newest
+        return self._alive and newest is not None and newest.reading.runtime_state == RuntimeState.PLAYING
+
+    def _begin_script(self, program: bytes) -> None:
+        """Upload the script and set its watchdog; whether it has answered by then says the handshake."""
+        with self._lock:
+            self._guarding, self._feeds, self._fault, self._gives_way = False, False, None, False
             self._commands.clear(self._clock())
         # The script comes by another way: it must not find the command that ended the one before.
         if self.round_trip_ns(_STATES_S) is None:
@@ -135,35 +159,29 @@ class Session:
         with contextlib.closing(script.upload(self._host, program, self._settings.timeout_s)) as connection:
             connection.settimeout(0.0)
 
-            def plays(reading: Reading) -> bool:
+            def is_ready(reading: Reading) -> bool:
                 # The controller sends its state over this connection as well; what is not read would fill it.
                 with contextlib.suppress(OSError):
                     connection.recv(1 << 16)
                 return reading.runtime_state == RuntimeState.PLAYING and reading.script_state == script.READY
 
-            if not self.wait(plays, _SCRIPT_S):
+            if not self.wait(is_ready, _SCRIPT_S):
                 raise Missing(
                     f"the control script does not start on the UR controller at {self._host} within {_SCRIPT_S:g} s: "
                     "see the Log tab of the teach pendant, and that it shows Remote Control"
                 )
         with self._lock:
+            self._feeds = True
             self._commands.call(Command.SET_WATCHDOG, self._settings.watchdog_hz, now_ns=self._clock())
-        if not self.wait(lambda _: self._commands.handshake.ready, _SCRIPT_S):
-            raise Missing(
-                f"the control script on the UR controller at {self._host} does not answer: stop the other program that "
-                "writes its registers"
-            )
-        with self._lock:
-            self._guarding = True
+        self.wait(lambda _: self._commands.handshake.ready or not self._plays, _SCRIPT_S)
 
     def end_script(self) -> None:
         """Let the arm come to rest and end the script, in bounded time."""
-        newest = self._inbox.newest
-        if self._alive and newest is not None and newest.reading.runtime_state == RuntimeState.PLAYING:
+        if self._plays:
             self.stop()
             self.wait(lambda _: self._commands.handshake.ready, 1.0)
             with self._lock:
-                self._guarding = False
+                self._guarding = self._feeds = False
                 self._end(self._clock())
             self.wait(lambda reading: reading.runtime_state != RuntimeState.PLAYING, 0.5)
 
@@ -256,7 +274,7 @@ class Session:
                 self._commands.tick(reading.script_state, arrival_ns)
                 if self._guarding:
                     self._judge(reading, arrival_ns)
-                if self._guarding and not (self._fault is not None and self._fault.resumes):
+                if self._feeds and not (self._fault is not None and self._fault.resumes):
                     self._commands.keep_up(arrival_ns)
 
     def _judge(self, reading: Reading, now_ns: int) -> None:

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from deploy.errors import BadInput, Missing
+from robot.arm import ArmFault
 from robot.ur import protocol
+from robot.ur.commands import Commands
 from robot.ur.driver import UrArm
 from robot.ur.protocol import Kind
-from tests.robot.ur.loopback_process import LoopbackProcess
+from robot.ur.script import Command
+from tests.robot.ur.loopback_process import LoopbackProcess, until
 from tests.robot.ur.moving import connected
 
 pytest.importorskip("script_client")
@@ -90,6 +93,57 @@ def test_a_program_that_was_left_running_is_replaced(loopback: LoopbackProcess) 
         assert loopback.status()["runtime"] == "PLAYING"
         with connected(loopback) as second:
             second.read_state()
+
+
+def stopped(loopback: LoopbackProcess, times: int) -> Iterator[None]:
+    """Has the script stopped so many times, and then no more: as its watchdog does where it is fed too late."""
+    for _ in range(times):
+        loopback.inject("stop_program")
+        assert until(lambda: loopback.status()["runtime"] == "STOPPED")
+        yield
+    while True:
+        yield
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_script_that_ends_before_it_answers_is_started_once_more(
+    loopback: LoopbackProcess, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    call, stops = Commands.call, stopped(loopback, times)
+
+    def stopping(self: Commands, command: Command, *arguments: float, now_ns: int) -> None:
+        if command is Command.SET_WATCHDOG:
+            next(stops)
+        call(self, command, *arguments, now_ns=now_ns)
+
+    monkeypatch.setattr(Commands, "call", stopping)
+    if times == 2:
+        assert "ends at once" in connect(loopback.address)
+    else:
+        with connected(loopback) as arm:
+            arm.read_state()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_script_that_ends_while_the_gripper_starts_is_started_once_more(
+    loopback: LoopbackProcess, times: int
+) -> None:
+    arm = UrArm(loopback.address, gripper="none", silence_s=1.5, watchdog_hz=1.0)
+    start, stops = arm._start, stopped(loopback, times)
+
+    def starting(*, unlock: bool) -> None:
+        start(unlock=unlock)
+        next(stops)
+        until(lambda: arm._session is not None and arm._session.fault is not None, 0.5)
+
+    arm._start = starting  # type: ignore[method-assign]
+    arm.connect()
+    if times == 2:
+        with pytest.raises(ArmFault, match="STOPPED"):
+            arm.read_state()
+    else:
+        arm.read_state()
+    arm.close()
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch, loopback: LoopbackProcess) -> None:
