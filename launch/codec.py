@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from geometry.types import Array, IntArray
 from launch.control_path import Command
 from perception.detections import Detections
-from policy import ActionChunk
+from policy import ActionChunk, ActionSpace
 from tracking import Tracks
 
-SPACES = ("ee_pose", "joint_position", "joint_delta", "joint_velocity")
+SPACES: tuple[ActionSpace, ...] = ("ee_pose", "joint_position", "joint_delta", "joint_velocity")
 MODES = ("position", "velocity")
 
 
@@ -35,6 +38,44 @@ def encode_tracks(value: Tracks) -> bytes:
         _little(value.covariance, "<f8"), _little(value.class_ids, "<i4"), _little(value.scores, "<f4"),
         _little(value.state, "u1"), _little(value.last_seen_ns, "<i8"), _little(value.detection_ids, "<i8"),
     ))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedTracks:
+    """What was recorded of `Tracks`, one row per live track; each field as it is there."""
+
+    stamp_ns: int
+    class_names: tuple[str, ...]
+    ids: IntArray
+    position: Array
+    velocity: Array
+    covariance: Array
+    class_ids: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
+    state: npt.NDArray[np.uint8]
+    last_seen_ns: IntArray
+
+
+def decode_tracks(payload: bytes, class_names: tuple[str, ...]) -> RecordedTracks:
+    """Tracks in `base` as `encode_tracks` wrote them; the names of the classes are the detector's."""
+    stamp_ns, count = struct.unpack_from("<qi", payload)
+    at = 12
+    columns: list[Any] = []
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = (
+        ("<i8", ()), ("<f8", (3,)), ("<f8", (3,)), ("<f8", (6, 6)), ("<i4", ()), ("<f4", ()), ("u1", ()), ("<i8", ()),
+    )  # fmt: skip
+    for kind, shape in shapes:
+        size = count * int(np.prod(shape, dtype=np.int64))
+        columns.append(np.frombuffer(payload, kind, size, at).reshape(count, *shape))
+        at += columns[-1].nbytes
+    return RecordedTracks(stamp_ns, class_names, *columns)
+
+
+def decode_chunk(payload: bytes) -> ActionChunk:
+    """A chunk as `encode_chunk` wrote it."""
+    stamp_ns, dt_ns, space, rows, columns = struct.unpack_from("<qqiii", payload)
+    actions = np.frombuffer(payload, "<f8", rows * columns, struct.calcsize("<qqiii")).reshape(rows, columns)
+    return ActionChunk(stamp_ns, dt_ns, SPACES[space], actions)
 
 
 def encode_chunk(value: ActionChunk) -> bytes:

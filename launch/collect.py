@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,12 +10,14 @@ from typing import Any, Final
 from deploy.errors import BadInput
 from launch.collecting.cell import Attempt, Plan
 from launch.collecting.jobs import attempts
+from launch.collecting.recorded import RecordedRun
 from launch.config import Config, to_yaml
 from launch.config.rig import CameraConfig
 from launch.config.tree import PolicyConfig
 from launch.interruption import Interruption
 from launch.session import Progress
 from launch.sources import check_simulated
+from policy.action_chunk import ActionSpace
 from policy.dataset import CameraFormat, DatasetFormat, DatasetWriter
 from policy.expert import DT_NS
 from robot.sim.picture_size import picture_size
@@ -67,13 +70,12 @@ def collect(
     form = dataset_format(plan)
     about = {
         "made_by": "eyehand collect",
-        "command": command,
         "seed": plan.config.seed,
         "noise": asdict(plan.noise),
         "moving": plan.moving,
         "configuration": to_yaml(plan.config),
     }
-    writer = DatasetWriter(out, form, about, resume=resume)
+    writer = DatasetWriter(out, form, about, command=command, resume=resume)
     todo = range(len(writer.attempts), episodes)
     with Interruption() as interruption:
         for attempt in attempts(plan, todo, jobs, lambda: interruption.requested):
@@ -84,6 +86,55 @@ def collect(
     return Collected(
         out, len(writer.attempts), writer.episodes, writer.frames, writer.fingerprint, interruption.requested
     )
+
+
+def collect_recorded(
+    runs: Sequence[Path], out: Path, space: ActionSpace, *, images: bool, resume: bool, command: str, progress: Progress
+) -> Collected:
+    """Make demonstrations of recorded runs: episodes that failed, or that were broken off, are left out.
+
+    Args:
+        runs: Run folders; of one robot, task and object.
+        out: The dataset.
+        space: What the actions are to mean.
+        images: Whether pictures are kept.
+        resume: Go on with the dataset that is there.
+        command: How this was asked for, for the records.
+        progress: Told how it goes.
+
+    Raises:
+        BadInput: If a run cannot be used, or they do not fit together, or the folder is taken.
+    """
+    writer: DatasetWriter | None = None
+    form: DatasetFormat | None = None
+    done = 0
+    for path in runs:
+        run = RecordedRun(path)
+        made = recorded_format(run, space, images=images)
+        if writer is None:
+            form = made
+            about = {"made_by": "eyehand collect --from-bag", "runs": [str(path) for path in runs]}
+            writer = DatasetWriter(out, form, about, command=command, resume=resume)
+        elif made != form:
+            raise BadInput(f"--from-bag {path}: another robot, task, object or camera than {runs[0]}; collect it apart")
+        if done + run.episodes > len(writer.attempts):
+            for attempt in run.attempts(done, space, DT_NS, [camera.name for camera in made.cameras]):
+                if attempt.number >= len(writer.attempts):
+                    writer.add(attempt.to_dict(), attempt.episode)
+                    progress(f"{path}, episode {attempt.detail['episode'] + 1}: {_told(attempt)}")
+        done += run.episodes
+    assert writer is not None
+    return Collected(out, len(writer.attempts), writer.episodes, writer.frames, writer.fingerprint, interrupted=False)
+
+
+def recorded_format(run: RecordedRun, space: ActionSpace, *, images: bool) -> DatasetFormat:
+    """The dataset that comes of a recorded run."""
+    config = run.config
+    assert config.rig.arm is not None
+    cameras = tuple(CameraFormat(name, *size) for name, size in run.picture_sizes().items()) if images else ()
+    task = _TASKS["pick_place" if config.task is None else config.task.type]
+    text = task.format(object=config.policy.object_class.replace("_", " "))
+    return DatasetFormat(space, DT_NS, text, config.policy.object_class, config.rig.arm.model, cameras)
 
 
 def taught_by_the_expert(config: Config) -> Config:
@@ -130,4 +181,4 @@ def _check(config: Config) -> None:
 def _told(attempt: Attempt) -> str:
     if attempt.episode is None:
         return f"left out: {attempt.reason}"
-    return f"{len(attempt.episode)} frames, {attempt.detail['simulated_s']:.1f} s simulated"
+    return f"{len(attempt.episode)} frames"

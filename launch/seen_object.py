@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from geometry.types import Array
+from launch.codec import RecordedTracks
 from tracking import Tracks, TrackState
 
 # a velocity is believed when it is this many standard deviations from rest, and fast enough to matter
@@ -36,7 +37,7 @@ class SeenObject:
     ahead_ns: int
 
 
-def seen_object(tracks: Tracks, object_class: str, ahead_ns: int = 0) -> SeenObject:
+def seen_object(tracks: Tracks | RecordedTracks, object_class: str, ahead_ns: int = 0) -> SeenObject:
     """Find the object, and predict it by its velocity.
 
     Of several tracks of the class the one seen last counts; of those the most certain, then the oldest identity. An

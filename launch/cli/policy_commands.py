@@ -30,27 +30,30 @@ def add_policy_commands(commands: Any, epilog: str) -> None:
 
 
 def _collect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="?", default="sim_pick_place", metavar="CONFIG", help="file or packaged name")
+    parser.add_argument("config", nargs="?", metavar="CONFIG", help="file or packaged name (sim_pick_place)")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the dataset")
-    parser.add_argument("--episodes", type=at_least(1), default=100, metavar="N", help="episodes to run in all (100)")
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the scenes and of the noise (0)")
+    parser.add_argument(
+        "--from-bag", nargs="+", default=[], metavar="RUN", help="take what these runs recorded, and simulate nothing"
+    )
+    parser.add_argument("--episodes", type=at_least(1), metavar="N", help="episodes to run in all (100)")
+    parser.add_argument("--seed", type=at_least(0), metavar="N", help="of the scenes and of the noise (0)")
     parser.add_argument(
         "--action-space", choices=("joint_position", "joint_velocity", "joint_delta", "ee_pose"),
         default="joint_position", help="what the actions mean (joint_position)",
     )  # fmt: skip
     parser.add_argument(
-        "--noise", type=_metres, default=0.04, metavar="METRES", help="longest offset of the tool [m]; 0: none (0.04)"
+        "--noise", type=_metres, metavar="METRES", help="longest offset of the tool [m]; 0: none (0.04)"
     )
     parser.add_argument(
-        "--misses", type=fraction, default=0.2, metavar="SHARE",
+        "--misses", type=fraction, metavar="SHARE",
         help="share of the episodes whose first grasp is led past the object (0.2)",
     )  # fmt: skip
     parser.add_argument(
-        "--moving", type=fraction, default=0.0, metavar="SHARE",
+        "--moving", type=fraction, metavar="SHARE",
         help="share of the episodes in which a conveyor carries the object, each with its own speed and direction (0)",
     )  # fmt: skip
     parser.add_argument("--images", action="store_true", help="keep the cameras' pictures, as PNG")
-    parser.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="processes (1); the data is the same")
+    parser.add_argument("--jobs", type=at_least(1), metavar="N", help="processes (1); the data is the same")
     parser.add_argument("--resume", action="store_true", help="go on with the dataset that is there")
     parser.add_argument(
         "--set", action="append", default=[], metavar="K=V", dest="assignments",

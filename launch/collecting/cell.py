@@ -189,7 +189,9 @@ def for_teaching(config: Config) -> Config:
     return config.model_copy(update={"policy": policy})
 
 
-def episode_of(frames: Sequence[Demonstration], space: ActionSpace, arm: Kinematics, dt_ns: int) -> Episode:
+def episode_of(
+    frames: Sequence[Demonstration], space: ActionSpace, arm: Kinematics, dt_ns: int, slack: float = 0.0
+) -> Episode:
     """Frames as they are kept.
 
     Args:
@@ -197,6 +199,7 @@ def episode_of(frames: Sequence[Demonstration], space: ActionSpace, arm: Kinemat
         space: What the actions are to mean.
         arm: For the joints of the poses, in the branch that the arm is in.
         dt_ns: Time that must lie between two frames [ns].
+        slack: By what part of it that may be wrong.
 
     Raises:
         ValueError: If there are no frames, or one is missing in between.
@@ -205,7 +208,7 @@ def episode_of(frames: Sequence[Demonstration], space: ActionSpace, arm: Kinemat
     if not frames:
         raise ValueError("nothing in it may be taught")
     stamps = np.array([frame.observation.stamp_ns for frame in frames])
-    if (np.diff(stamps) != dt_ns).any():
+    if (np.abs(np.diff(stamps) - dt_ns) > slack * dt_ns).any():
         raise ValueError(f"a frame is missing: {np.diff(stamps).max() * 1e-9:.2f} s between two of them")
     seen = [frame.observation for frame in frames]
     poses = np.stack([frame.action for frame in frames])

@@ -60,6 +60,7 @@ class DatasetWriter:
         folder: The dataset; made if it is not there.
         form: What is the same in all episodes.
         about: How they come about; JSON. A dataset is gone on with only if this is the same.
+        command: What was typed, for the records.
         resume: Go on with what is there, rather than refuse it.
 
     Raises:
@@ -67,11 +68,14 @@ class DatasetWriter:
         deploy.errors.Missing: Without pyarrow.
     """
 
-    def __init__(self, folder: Path, form: DatasetFormat, about: Mapping[str, Any], *, resume: bool = False) -> None:
+    def __init__(
+        self, folder: Path, form: DatasetFormat, about: Mapping[str, Any], *, command: str = "", resume: bool = False
+    ) -> None:
         require("pyarrow.parquet", "dataset")
         self.folder = folder
         self._form = form
         self._about = {"format": 1, **json.loads(json.dumps(asdict(form))), "units": form.units, **about}
+        self._commands = [command] if command else []
         self.attempts: list[dict[str, Any]] = []
         self.episodes = self.frames = 0
         self._digests: list[str] = []
@@ -152,7 +156,9 @@ class DatasetWriter:
             "features": self._form.features,
         }
         files.write_json(self.folder / files.INFO, info)
-        value = {**self._about, "fingerprint": self.fingerprint, "attempts": self.attempts}
+        value = {
+            **self._about, "commands": self._commands, "fingerprint": self.fingerprint, "attempts": self.attempts,
+        }  # fmt: skip
         files.write_json(self.folder / files.ABOUT, value)
 
     def _take_up(self) -> None:
@@ -160,7 +166,7 @@ class DatasetWriter:
         path = self.folder / files.ABOUT
         try:
             known = json.loads(path.read_text(encoding="utf-8"))
-            attempts = known.pop("attempts")
+            attempts, commands = known.pop("attempts"), known.pop("commands", [])
         except (ValueError, KeyError, AttributeError) as error:
             raise BadInput(f"{path}: cannot be read ({error}); name a new folder") from error
         for key, value in json.loads(json.dumps(self._about)).items():
@@ -173,7 +179,7 @@ class DatasetWriter:
             if attempt["episode_index"] is not None:
                 row = files.read_table(self.folder / files.place(files.EPISODES_PATH, self.episodes)).to_pydict()
                 self._count(int(row["length"][0]), attempt["sha256"], files.stats_of(row))
-        self.attempts = attempts
+        self.attempts, self._commands = attempts, [*commands, *self._commands]
         for pattern in (files.DATA_PATH, files.EPISODES_PATH):
             kept = {self.folder / files.place(pattern, index) for index in range(self.episodes)}
             for file in (self.folder / pattern.split("/chunk", 1)[0]).glob("chunk-*/*"):
