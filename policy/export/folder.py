@@ -90,7 +90,7 @@ def _card(passport: PolicyPassport, spec: PolicySpec, parity: Parity) -> str:
         )
     )
     prefix = (
-        f"It takes up to {spec.prefix} frozen actions at the start of a chunk (`policy.schedule=rtc`).\n"
+        f"It takes up to {spec.prefix} frozen actions at the start of a chunk (`policy.schedule.mode: rtc`).\n"
         if spec.prefix
         else ""
     )
