@@ -107,17 +107,14 @@ class ScriptedExpert:
         return Timeline.start(pose.translation, start_ns, steps, self._p.acceleration_m_s2)
 
     def _look(self, observation: Observation) -> None:
-        """Count consecutive fresh sightings of one place."""
+        """Count consecutive fresh sightings of one object."""
         fresh = observation.sees_object and observation.object_visible_age_s <= self._p.sight_age_s
         if not fresh or not self._p.believes(observation.object_position_m):
             self._sightings = 0
             return
         seen, known = self._eye.see(observation), self._seen
-        # it may have begun or ceased to be believed to move in between: then either place will do
-        same = known is not None and any(
-            math.dist(seen.position, place) <= self._p.same_place_m
-            for place in (known.at(seen.stamp_ns), known.position + seen.at(seen.stamp_ns) - seen.at(known.stamp_ns))
-        )
+        # by what is known of its velocity now, was it where it was seen before?
+        same = known is not None and math.dist(seen.at(known.stamp_ns), known.position) <= self._p.same_place_m
         self._sightings = self._sightings + 1 if same else 1
         self._seen = seen
 
