@@ -16,7 +16,6 @@ from launch.cli.say import progress, result
 if TYPE_CHECKING:
     from policy.training.options import PolicyTraining
 
-OPTIONS = "training.json"
 _FREE = ("steps", "save_every", "threads", "workers", "device", "dataset")  # may differ where a training goes on
 
 
@@ -35,8 +34,6 @@ def execute(options: argparse.Namespace) -> int:
     else:
         check_new(training.out)
     load_lerobot()
-    training.out.mkdir(parents=True, exist_ok=True)
-    (training.out / OPTIONS).write_text(training.to_json())
     progress(
         f"{training.policy} on {len(data.episodes)} episodes, {len(data.episode)} frames of {data.folder}: "
         f"{spec.action_space}, chunks of {spec.chunk_size}"
@@ -120,6 +117,8 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 def _check_same(training: PolicyTraining) -> None:
     """Refuse to go on with other options than the training began with."""
+    from policy.training.loop import OPTIONS
+
     path = training.out / OPTIONS
     try:
         before = json.loads(path.read_text())

@@ -73,7 +73,7 @@ def read_demonstrations(folder: Path) -> Demonstrations:
         if feature not in features:
             raise BadInput(f"--dataset {folder}: has no {feature}; its features are {', '.join(features)}")
     wanted = [feature for feature in (STATE, ENVIRONMENT, ACTION) if feature in features]
-    columns = _columns(folder, [*wanted, "episode_index"])
+    columns = _columns(folder, [*wanted, "episode_index"], int(info["total_frames"]))
     vectors = {feature: columns[feature] for feature in wanted}
     for feature, rows in vectors.items():
         bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
@@ -96,7 +96,7 @@ def read_demonstrations(folder: Path) -> Demonstrations:
     )
 
 
-def _columns(folder: Path, names: list[str]) -> dict[str, Any]:
+def _columns(folder: Path, names: list[str], frames: int) -> dict[str, Any]:
     files = sorted((folder / "data").glob("chunk-*/file-*.parquet"))
     if not files:
         raise BadInput(f"--dataset {folder}: no data/chunk-*/file-*.parquet in it; collect demonstrations first")
@@ -106,6 +106,7 @@ def _columns(folder: Path, names: list[str]) -> dict[str, Any]:
         table = pa.concat_tables([pq.read_table(file, columns=[*names, "index"]) for file in files]).sort_by("index")
     except (pa.ArrowException, OSError) as error:
         raise BadInput(f"--dataset {folder}: cannot be read ({error}); collect it again") from error
+    table = table.slice(0, frames)  # an interrupted collection may have left a file that does not count
     if table.num_rows == 0:
         raise BadInput(f"--dataset {folder}: has no frames; collect demonstrations first")
     out: dict[str, Any] = {}

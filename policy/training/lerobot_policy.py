@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deploy.errors import BadInput, require
+from deploy.errors import BadInput, Missing, require
 from deploy.training import cpu_torchvision
 from policy.features import ACTION, ENVIRONMENT, STATE
 from policy.training.demonstrations import Demonstrations, Floats
@@ -30,6 +30,22 @@ def load_lerobot() -> Any:
     require("torchvision", EXTRA) if torch.version.cuda is not None else cpu_torchvision.install()
     require("lerobot.policies.factory", EXTRA)
     return torch
+
+
+def check_device(torch: Any, name: str) -> None:
+    """Refuse a device that torch does not have, which LeRobot would replace by another in silence.
+
+    Raises:
+        BadInput: If torch knows no device of that name.
+        Missing: If this machine has none.
+    """
+    try:
+        torch.zeros(1, device=name)
+    except AssertionError as error:  # a build of torch without CUDA
+        raise Missing(f"--device {name}: {error}; train with --device cpu") from error
+    except RuntimeError as error:
+        kind = Missing if name.split(":")[0] in ("cuda", "mps", "xpu") else BadInput
+        raise kind(f"--device {name}: {str(error).splitlines()[0]}; expected cpu or cuda") from error
 
 
 def make_policy(training: PolicyTraining, data: Demonstrations, statistics: Mapping[str, Mapping[str, Floats]]) -> Any:
@@ -86,8 +102,8 @@ def make_config(training: PolicyTraining, data: Demonstrations, statistics: Mapp
         **(_act(training) if act else _diffusion(training)),
     }  # fmt: skip
     try:
-        known = {field.name for field in dataclasses.fields(make_policy_config(training.policy))}
-        _check(training.overrides, known, training.policy)
+        usual = make_policy_config(training.policy, device=training.device)
+        _check(training.overrides, {field.name: getattr(usual, field.name) for field in dataclasses.fields(usual)})
         return make_policy_config(training.policy, **{**fields, **training.overrides})
     except (ValueError, TypeError, NotImplementedError, AssertionError) as error:
         if isinstance(error, BadInput):
@@ -123,9 +139,14 @@ def _diffusion(training: PolicyTraining) -> dict[str, Any]:
     }
 
 
-def _check(overrides: Mapping[str, Any], known: set[str], policy: str) -> None:
-    for name in overrides:
+def _check(overrides: Mapping[str, Any], usual: Mapping[str, Any]) -> None:
+    """LeRobot takes any value for a field, and fails on it later or not at all."""
+    for name, value in overrides.items():
         if name in FIXED:
             raise BadInput(f"--set {name}: follows from the dataset and the command's own options; leave it out")
-        if name not in known:
-            raise BadInput(f"--set {name}: LeRobot's {policy} has no such field; it has {', '.join(sorted(known))}")
+        if name not in usual:
+            raise BadInput(f"--set {name}: LeRobot's policy has no such field; it has {', '.join(sorted(usual))}")
+        kind = type(usual[name])
+        suits = type(value) is kind or (kind is float and type(value) is int) or (kind is tuple and type(value) is list)
+        if usual[name] is not None and not suits:
+            raise BadInput(f"--set {name}={value}: expected a value such as {usual[name]}")

@@ -19,12 +19,13 @@ from policy.training.chunks import Batch, ChunkSampler, split
 from policy.training.demonstrations import Demonstrations, Floats
 from policy.training.figures import Figures
 from policy.training.judge import held_out_error
-from policy.training.lerobot_policy import load_lerobot, make_policy
+from policy.training.lerobot_policy import check_device, load_lerobot, make_policy
 from policy.training.options import PolicyTraining
 from policy.training.pictures import Pictures
 from policy.training.statistics import statistics
 
 CLIP = 10.0  # largest norm of the gradient, LeRobot's own for its policies
+OPTIONS = "training.json"
 REPORTS = 200  # lines of losses that a whole training writes, about
 
 
@@ -70,6 +71,7 @@ def train(
         Missing: If torch or LeRobot cannot be imported.
     """
     torch = load_lerobot()
+    check_device(torch, training.device)
     torch.set_num_threads(training.threads)
     begun = time.monotonic()
     learn, apart = split(data, training.held_out, training.seed)
@@ -85,6 +87,8 @@ def train(
     sampler = ChunkSampler(
         data, learn, training.chunk_size, training.prefix, training.state_noise, training.prefix_noise, training.seed
     )
+    training.out.mkdir(parents=True, exist_ok=True)
+    (training.out / OPTIONS).write_text(training.to_json())
     figures = Figures(training.out, start)
     seen = None if pictures is None else iter(pictures.of_steps(sampler, range(start, training.steps), training))
 
@@ -104,7 +108,7 @@ def train(
         share = rate_share(step, training.steps, training.warmup)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * share
-        window.append(_step(torch, policy, optimizer, preprocess(_tensors(torch, batch))))
+        window.append(_step(torch, policy, optimizer, preprocess(_tensors(torch, batch, policy.name))))
         done = step + 1
         if not math.isfinite(window[-1]["loss"]):
             raise BadInput(f"step {done}: the loss is not finite; lower --learning-rate {training.learning_rate}")
@@ -155,22 +159,27 @@ def _step(torch: Any, policy: Any, optimizer: Any, batch: dict[str, Any]) -> dic
 
 
 def _predict(torch: Any, policy: Any, preprocess: Any, postprocess: Any, batch: Batch) -> Floats:
-    inputs = preprocess(
-        _tensors(torch, {name: value for name, value in batch.items() if name.startswith("observation.")})
-    )
+    seen = {name: value for name, value in batch.items() if name.startswith("observation.")}
+    inputs = preprocess(_tensors(torch, seen, policy.name))
     inputs = {name: value for name, value in inputs.items() if name.startswith("observation.")}
     with torch.no_grad():
         policy.eval()
         if policy.name == "act":
             chunk = policy.predict_action_chunk(inputs)
         else:
-            chunk = policy.diffusion.generate_actions({name: value[:, None] for name, value in inputs.items()})
+            if policy.config.image_features:
+                inputs["observation.images"] = torch.stack([inputs[name] for name in policy.config.image_features], -4)
+            chunk = policy.diffusion.generate_actions(inputs)
     out: Floats = postprocess(chunk).numpy()
     return out
 
 
-def _tensors(torch: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: torch.as_tensor(value) for name, value in batch.items()}
+def _tensors(torch: Any, batch: Mapping[str, Any], policy: str) -> dict[str, Any]:
+    """As the policy wants them: a Diffusion Policy sees a history, here of one frame."""
+    tensors = {name: torch.as_tensor(value) for name, value in batch.items()}
+    if policy == "act":
+        return tensors
+    return {name: value[:, None] if name.startswith("observation.") else value for name, value in tensors.items()}
 
 
 def _seed(torch: Any, seed: int, step: int) -> None:
