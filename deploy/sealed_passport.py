@@ -33,7 +33,7 @@ class Calibration(Part):
         frames: Number of frames.
         sha256: Hash of the frames as the network took them.
         sources: The recordings, by name.
-        tried: mAP50-95 of each method that was tried.
+        tried: What each method that was tried reached: mAP50-95, or the error of a policy's actions.
     """
 
     method: str

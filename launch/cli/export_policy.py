@@ -10,6 +10,7 @@ from launch.cli.say import progress, result
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
+    from launch.machine import machine_facts
     from policy.export.flow import PolicyExport, export_policy
 
     out = Path(options.out)
@@ -21,6 +22,8 @@ def execute(options: argparse.Namespace) -> int:
             action_space=options.action_space,
             denoising_steps=options.denoising_steps,
             inputs=options.inputs,
+            int8=options.int8,
+            machine=str(machine_facts().get("cpu", "unknown")),
         ),
         progress,
     )

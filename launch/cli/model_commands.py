@@ -113,6 +113,9 @@ def _export(parser: argparse.ArgumentParser, epilog: str) -> None:
         "--denoising-steps", type=at_least(1), metavar="N", help="of DDIM, for a diffusion policy (its own)"
     )
     policy.add_argument("--inputs", type=at_least(64), default=64, metavar="N", help="compared with LeRobot (64)")
+    policy.add_argument(
+        "--int8", action="store_true", help="try the vision backbone in 8 bits, on --dataset's pictures"
+    )
     policy.add_argument("--json", action="store_true", help=JSON)
 
 

@@ -10,6 +10,7 @@ from deploy.model_store import MODEL_FILE
 from deploy.new_folder import check_new, workshop
 from deploy.onnxruntime_backend import OnnxRuntimeBackend
 from deploy.policy_passport import PolicyPassport
+from policy.export import int8
 from policy.export.checkpoint import open_checkpoint
 from policy.export.describe import describe
 from policy.export.folder import write_passport
@@ -33,6 +34,8 @@ class PolicyExport:
         action_space: What the actions mean, where nothing says it.
         denoising_steps: Steps of DDIM, for a diffusion policy; None takes its own.
         inputs: How many inputs the parity is measured on.
+        int8: Whether to try the vision backbone in 8 bits too.
+        machine: Name of this machine's processor, for what is timed.
     """
 
     checkpoint: Path
@@ -41,6 +44,8 @@ class PolicyExport:
     action_space: str | None = None
     denoising_steps: int | None = None
     inputs: int = LEAST_INPUTS
+    int8: bool = False
+    machine: str = "unknown"
 
 
 def export_policy(order: PolicyExport, progress: Progress) -> tuple[PolicyPassport | None, Parity]:
@@ -64,6 +69,8 @@ def export_policy(order: PolicyExport, progress: Progress) -> tuple[PolicyPasspo
         describe(checkpoint, 0, None, order.action_space)  # says what to give, before seconds of loading
     reference = load(checkpoint, order.denoising_steps)
     spec = describe(checkpoint, reference.chunk_size, data, order.action_space)
+    if order.int8:
+        int8.check(spec, data is not None)
     made_by = versions()
     with workshop(order.out) as shop:
         place = shop / "model"
@@ -83,5 +90,13 @@ def export_policy(order: PolicyExport, progress: Progress) -> tuple[PolicyPasspo
             passport = write_passport(place, order.out.resolve().name, spec, backend, parity, checkpoint, made_by)
         finally:
             backend.close()
+        if order.int8 and data is not None:
+            frames = of_frames(reference, spec, data, int8.CALIBRATED + int8.JUDGED, seed=1)
+            trial = int8.try_int8(place, spec, frames)
+            if trial.pays:
+                int8.write_int8_passport(place, passport, trial, frames, data.folder.name, order.machine)
+            else:
+                (place / int8.ARTIFACT).unlink()
+            progress(f"{trial}: {'shipped beside it' if trial.pays else 'not shipped'}")
         place.replace(order.out)  # onto nothing or an empty folder
     return passport, parity

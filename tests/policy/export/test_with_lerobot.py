@@ -21,12 +21,12 @@ import onnx  # noqa: E402
 from deploy.model_store import ModelStore  # noqa: E402
 from deploy.onnxruntime_backend import OnnxRuntimeBackend  # noqa: E402
 from launch.cli import main  # noqa: E402
-from policy.export import flow  # noqa: E402
+from policy.export import flow, int8  # noqa: E402
 from policy.export.checkpoint import open_checkpoint  # noqa: E402
 from policy.export.reference import load  # noqa: E402
 from policy.features import ACTION, ENVIRONMENT, STATE  # noqa: E402
 from policy.learned import LearnedPolicy  # noqa: E402
-from tests.policy.export.with_lerobot import CAMERA, save_policy  # noqa: E402
+from tests.policy.export.with_lerobot import CAMERA, save_policy, write_pictures  # noqa: E402
 from tests.policy.test_observation import observation  # noqa: E402
 from tests.policy.training.toy_demonstrations import write_toy  # noqa: E402
 
@@ -83,6 +83,45 @@ def test_an_act_that_sees(tmp_path: Path) -> None:
     model = onnx.load(tmp_path / "m" / "model.onnx")
     names = {node.op_type for node in model.graph.node if "backbone" in node.name}
     assert "Mul" not in names, "its normalisations are part of the convolutions"
+
+
+@pytest.mark.parametrize("gain", [-100.0, 1.0])
+def test_a_backbone_in_8_bits_is_kept_where_it_pays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], gain: float
+) -> None:
+    pytest.importorskip("pyarrow", reason="needs pyarrow: make test-lerobot")
+    monkeypatch.setattr(int8, "LEAST_GAIN", gain)  # any time will do, or none
+    monkeypatch.setattr(int8, "MOST_ERROR", 0.05)  # random weights
+    data = write_toy(tmp_path / "toy", episodes=4)
+    write_pictures(data)
+    out = tmp_path / "store" / "arm"
+    export(save_policy(tmp_path / "c", image=True), out, "--dataset", str(data), "--int8")
+    told = capsys.readouterr().err
+    assert "INT8 backbone" in told
+    assert ("not shipped" in told) == (gain > 0)
+    model = ModelStore([out.parent]).find("arm")
+    assert set(model.artifacts) == ({"model.int8-u8.onnx"} if gain < 0 else set())
+    if gain > 0:
+        return
+    path, passport = model.artifact("model.int8-u8.onnx")
+    assert passport is not None
+    assert passport.calibration is not None
+    assert set(passport.calibration.tried) == {"minmax", "percentile", "entropy"}
+    quantized = onnx.load(path)
+    by_name = {node.name: node for node in quantized.graph.node}
+    assert sum(node.op_type == "QuantizeLinear" for node in quantized.graph.node) > 20
+    assert all(by_name[name].op_type != "QuantizeLinear" for name in passport.float_nodes if name in by_name)
+    backend = OnnxRuntimeBackend(path)
+    passport.check_metadata(backend.metadata)
+    assert path.stat().st_size < 0.4 * model.onnx_path.stat().st_size
+    assert LearnedPolicy(backend, "arm").cameras == ("wrist",)
+
+
+def test_8_bits_need_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = refusal(capsys, str(save_policy(tmp_path / "c")), "--int8", "--out", str(tmp_path / "m"))
+    assert "it is for an ACT that sees pictures" in message
+    message = refusal(capsys, str(save_policy(tmp_path / "d", image=True)), "--int8", "--out", str(tmp_path / "m"))
+    assert "calibrated on pictures of the demonstrations: give them with --dataset" in message
 
 
 def test_a_diffusion_policy_with_its_sampler(tmp_path: Path) -> None:

@@ -67,3 +67,24 @@ def _statistics(rng: np.random.Generator, size: int) -> dict[str, Any]:
     mean, std = rng.normal(size=size), rng.uniform(0.1, 0.5, size)
     values = {"mean": mean, "std": std, "min": mean - 2 * std, "max": mean + 2 * std}
     return {key: value.astype(np.float32) for key, value in values.items()}
+
+
+def write_pictures(dataset: Path, height: int = 32, width: int = 48) -> None:
+    """Give every frame of a toy dataset a picture, as LeRobot holds them."""
+    import json
+
+    import cv2
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from deploy.export.pictures import picture
+
+    file = dataset / "data" / "chunk-000" / "file-000.parquet"
+    table = pq.read_table(file)
+    pictures = [cv2.imencode(".png", picture((width, height), i))[1].tobytes() for i in range(table.num_rows)]
+    pq.write_table(table.append_column(CAMERA, pa.array([{"bytes": b, "path": None} for b in pictures])), file)
+    info = json.loads((dataset / "meta" / "info.json").read_text())
+    info["features"][CAMERA] = {
+        "dtype": "image", "shape": [height, width, 3], "names": ["height", "width", "channels"],
+    }  # fmt: skip
+    (dataset / "meta" / "info.json").write_text(json.dumps(info))
