@@ -125,6 +125,7 @@ def test_8_bits_need_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_diffusion_policy_with_its_sampler(tmp_path: Path) -> None:
+    pytest.importorskip("diffusers", reason="needs diffusers: pip install 'lerobot[diffusion]'")
     passport = export(save_policy(tmp_path / "c", "diffusion"), tmp_path / "m")
     assert passport["inputs"]["noise"] == "1x16x7"
     assert 0.0 < passport["parity"]["max_abs_error"] < 1e-4
@@ -135,6 +136,7 @@ def test_a_diffusion_policy_with_its_sampler(tmp_path: Path) -> None:
 
 
 def test_noise_in_each_step_is_no_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("diffusers", reason="needs diffusers: pip install 'lerobot[diffusion]'")
     folder = save_policy(tmp_path / "c", "diffusion", noise_scheduler_type="DDPM", num_inference_steps=None)
     message = refusal(capsys, str(folder), "--out", str(tmp_path / "m"))
     assert "samples with DDPM, which draws noise in each of its 100 steps: give --denoising-steps 10" in message
