@@ -148,6 +148,9 @@ def _steps(path: Path, known: tuple[str, ...]) -> tuple[tuple[str, dict[str, Any
             what = name or (step.get("class") if isinstance(step, dict) else step)
             raise BadInput(f"{path}: step {what!r} cannot be part of the exported file; expected {', '.join(known)}")
         found.append((str(name), dict(step)))
+    names = [name for name, _ in found]
+    if len(set(names)) < len(names):
+        raise BadInput(f"{path} has a step twice ({', '.join(names)}): save it as LeRobot's training does")
     return tuple(found)
 
 

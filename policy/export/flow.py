@@ -16,6 +16,7 @@ from policy.export.describe import describe
 from policy.export.folder import write_passport
 from policy.export.graph import export_graph
 from policy.export.parity import LEAST_INPUTS, Parity, compare, drawn, of_frames
+from policy.export.pictures import holds_pictures
 from policy.export.reference import load, versions
 from policy.learned import LearnedPolicy
 from policy.training.demonstrations import read_demonstrations
@@ -70,7 +71,8 @@ def export_policy(order: PolicyExport, progress: Progress) -> tuple[PolicyPasspo
     reference = load(checkpoint, order.denoising_steps)
     spec = describe(checkpoint, reference.chunk_size, data, order.action_space)
     if order.int8:
-        int8.check(spec, data is not None)
+        held = data is not None and all(holds_pictures(data.folder, image.name) for image in spec.images)
+        int8.check(spec, held)
     made_by = versions()
     with workshop(order.out) as shop:
         place = shop / "model"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import require
+from deploy.errors import BadInput, require
 from deploy.policy_passport import POLICY_METADATA
 from policy.export.reference import Reference, quiet
 from policy.features import ACTION, IMAGES
@@ -32,6 +32,10 @@ def export_graph(reference: Reference, spec: PolicySpec, target: Path, made_by: 
         spec: What it reads and writes; written into the file.
         target: The file.
         made_by: Versions.
+
+    Raises:
+        BadInput: If what it normalises by is not complete.
+        Missing: If onnx is not installed.
     """
     torch = require("torch", EXTRA)
     onnx = require("onnx", EXTRA)
@@ -86,8 +90,8 @@ def _fold_normalizations(torch: Any, network: Any) -> None:
 def _forward(reference: Reference, policy: Any, names: tuple[str, ...]) -> Any:
     """What the graph computes, as torch traces it."""
     torch = require("torch", EXTRA)
-    (normalise,) = [step for step in reference.before.steps if hasattr(step, "norm_map")]
-    (restore,) = [step for step in reference.after.steps if hasattr(step, "norm_map")]
+    normalise = next((step for step in reference.before.steps if hasattr(step, "norm_map")), None)
+    restore = next((step for step in reference.after.steps if hasattr(step, "norm_map")), None)
     cameras = [name for name in names if name.startswith(IMAGES)]
 
     def forward(*tensors: Any) -> Any:
@@ -109,7 +113,9 @@ def _forward(reference: Reference, policy: Any, names: tuple[str, ...]) -> Any:
 
 
 def _transformed(step: Any, batch: Tensors, *, inverse: bool = False) -> dict[str, Any]:
-    """Normalise, or restore, by the rules of a step of LeRobot."""
+    """Normalise, or restore, by the rules of a step of LeRobot; None leaves all as it is."""
+    if step is None:
+        return dict(batch)
     torch = require("torch", EXTRA)
     modes = {str(kind.value): str(mode.value) for kind, mode in step.norm_map.items()}
     only = None if inverse else step.normalize_observation_keys
@@ -120,11 +126,16 @@ def _transformed(step: Any, batch: Tensors, *, inverse: bool = False) -> dict[st
         mode = "IDENTITY" if feature is None or not stats else modes.get(str(feature.type.value), "IDENTITY")
         if only is not None and name not in only:
             mode = "IDENTITY"
+        missing = sorted(set(_STATISTICS.get(mode, ())) - stats.keys())
+        if missing:
+            raise BadInput(f"{name} is normalised by {mode} and its statistics have no {missing[0]}: train it again")
         out[name] = _transform(torch, values, mode, stats, step.eps, inverse=inverse)
     return out
 
 
-_ENDS = {"MIN_MAX": ("min", "max"), "QUANTILES": ("q01", "q99"), "QUANTILE10": ("q10", "q90")}
+_STATISTICS = {
+    "MEAN_STD": ("mean", "std"), "MIN_MAX": ("min", "max"), "QUANTILES": ("q01", "q99"), "QUANTILE10": ("q10", "q90"),
+}  # fmt: skip
 
 
 def _transform(torch: Any, values: Any, mode: str, stats: Tensors, eps: float, *, inverse: bool) -> Any:
@@ -136,7 +147,7 @@ def _transform(torch: Any, values: Any, mode: str, stats: Tensors, eps: float, *
     if mode == "MEAN_STD":
         mean, std = stats["mean"].float(), stats["std"].float()
         return values * std + mean if inverse else (values - mean) / (std + eps)
-    low, high = (stats[key].float() for key in _ENDS[mode])
+    low, high = (stats[key].float() for key in _STATISTICS[mode])
     span = high - low
     span = torch.where(span == 0, torch.tensor(eps), span)
     return (values + 1) / 2 * span + low if inverse else 2 * (values - low) / span - 1

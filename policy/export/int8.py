@@ -62,7 +62,7 @@ class Trial:
         )
 
 
-def check(spec: PolicySpec, has_dataset: bool) -> None:
+def check(spec: PolicySpec, has_pictures: bool) -> None:
     """Refuse a policy that has no such backbone, or nothing to calibrate it on.
 
     Raises:
@@ -70,8 +70,8 @@ def check(spec: PolicySpec, has_dataset: bool) -> None:
     """
     if spec.kind != "act" or not spec.images:
         raise BadInput("--int8: it is for an ACT that sees pictures, and this policy is none: leave it out")
-    if not has_dataset:
-        raise BadInput("--int8: it is calibrated on pictures of the demonstrations: give them with --dataset")
+    if not has_pictures:
+        raise BadInput("--int8: it is calibrated on demonstrations: give a --dataset that holds pictures, no video")
 
 
 def try_int8(place: Path, spec: PolicySpec, inputs: Sequence[Inputs]) -> Trial:

@@ -10,7 +10,7 @@ import numpy as np
 from deploy.backend import Backend, Tensor
 from deploy.export.pictures import picture
 from policy.export.graph import NOISE, input_shapes
-from policy.export.pictures import as_input, read_pictures
+from policy.export.pictures import as_input, holds_pictures, read_pictures
 from policy.export.reference import Reference
 from policy.features import ACTION, IMAGES
 from policy.spec import PolicySpec
@@ -95,6 +95,8 @@ def of_frames(
 ) -> list[Inputs]:
     """Frames of the demonstrations, half of them with a frozen prefix if the policy takes one.
 
+    Pictures that the dataset holds as a video are made up.
+
     Args:
         reference: The policy.
         spec: What it reads.
@@ -113,7 +115,11 @@ def of_frames(
     known: dict[str, list[Tensor]] = {
         vector.name: [row[None].astype(np.float32) for row in batch[vector.name]] for vector in spec.vectors
     }
-    known |= {image.name: read_pictures(data.folder, image.name, rows) for image in spec.images}
+    for image in spec.images:
+        if holds_pictures(data.folder, image.name):
+            known[image.name] = read_pictures(data.folder, image.name, rows)
+        else:
+            known[image.name] = [_draw(image.name, (1, 3, image.height, image.width), {}, rng) for _ in range(n)]
     if reference.noise_shape is not None:
         known[NOISE] = [rng.standard_normal(reference.noise_shape, dtype=np.float32) for _ in range(n)]
     return [{name: rows_of[i] for name, rows_of in known.items()} for i in range(n)]

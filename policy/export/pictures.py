@@ -42,6 +42,17 @@ def read_pictures(folder: Path, feature: str, rows: IntArray) -> list[Tensor]:
     return [found[index] for index in np.asarray(rows).tolist()]
 
 
+def holds_pictures(folder: Path, feature: str) -> bool:
+    """Whether a dataset holds a camera's pictures one by one, and not as a video.
+
+    Raises:
+        Missing: If pyarrow cannot be imported.
+    """
+    parquet = require("pyarrow.parquet", "dataset")
+    file = next(iter(sorted((folder / "data").glob("chunk-*/file-*.parquet"))), None)
+    return file is not None and feature in parquet.read_schema(file).names
+
+
 def _decode(cell: object, folder: Path, feature: str, index: int) -> Tensor:
     content = cell.get("bytes") if isinstance(cell, dict) else None
     image = None if not content else cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)

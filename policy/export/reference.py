@@ -106,8 +106,9 @@ def load(checkpoint: Checkpoint, denoising_steps: int | None = None) -> Referenc
             kind = factory.get_policy_class(checkpoint.kind)
             policy = kind.from_pretrained(folder, config=config, strict=True, local_files_only=True)
             before, after = factory.make_pre_post_processors(
-                config, pretrained_path=folder, preprocessor_overrides={"device_processor": {"device": "cpu"}}
-            )
+                config, pretrained_path=folder,
+                preprocessor_overrides=_on_cpu(checkpoint.before), postprocessor_overrides=_on_cpu(checkpoint.after),
+            )  # fmt: skip
         except BadInput:
             raise
         except Exception as error:  # draccus, safetensors, torch and LeRobot each have their own
@@ -137,6 +138,11 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+def _on_cpu(steps: tuple[tuple[str, dict[str, Any]], ...]) -> dict[str, Any]:
+    """Settings of a processor instead of those that it was saved with, for the steps that it has."""
+    return {name: {"device": "cpu"} for name, _ in steps if name == "device_processor"}
 
 
 def _set_sampler(checkpoint: Checkpoint, config: Any, steps: int | None) -> None:

@@ -74,12 +74,13 @@ def test_weights_in_a_pickle_are_refused_and_never_opened(tmp_path: Path, name: 
         ("policy_preprocessor", {"class": "os.system"}, "step 'os.system' cannot be part of the exported file"),
         ("policy_preprocessor", {"registry_name": "tokenizer_processor"}, "step 'tokenizer_processor' cannot be part"),
         ("policy_postprocessor", {"registry_name": "normalizer_processor"}, "expected unnormalizer_processor, device"),
+        ("policy_preprocessor", [{"registry_name": "normalizer_processor"}] * 2, "has a step twice"),
         ("policy_postprocessor", "unnormalizer_processor", "cannot be part of the exported file"),
     ],
 )
 def test_steps_that_are_no_normalisation(tmp_path: Path, file: str, step: Any, words: str) -> None:
     write_checkpoint(tmp_path)
-    (tmp_path / f"{file}.json").write_text(json.dumps({"steps": [step]}))
+    (tmp_path / f"{file}.json").write_text(json.dumps({"steps": step if isinstance(step, list) else [step]}))
     with pytest.raises(BadInput, match=words):
         open_checkpoint(tmp_path)
 

@@ -107,7 +107,7 @@ def test_what_has_no_backbone_is_refused() -> None:
     for described, has_dataset, words in (
         (spec(), True, "for an ACT that sees pictures"),
         (replace(SEES, kind="diffusion"), True, "for an ACT that sees pictures"),
-        (SEES, False, "give them with --dataset"),
+        (SEES, False, "give a --dataset that holds pictures"),
     ):
         with pytest.raises(BadInput, match=words):
             check(described, has_dataset)

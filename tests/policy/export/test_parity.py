@@ -15,7 +15,7 @@ import pytest
 from deploy.backend import Tensor
 from deploy.errors import BadInput
 from policy.export.parity import compare, drawn, of_frames
-from policy.export.pictures import read_pictures
+from policy.export.pictures import holds_pictures, read_pictures
 from policy.features import ACTION, ENVIRONMENT, STATE
 from policy.spec import ImageSpec
 from tests.policy.export.test_describe import demonstrations
@@ -111,6 +111,8 @@ def test_pictures_of_the_dataset(tmp_path: Any) -> None:
     images = [np.full((4, 6, 3), (10 * i, 100, 200), np.uint8) for i in range(3)]  # blue, green, red
     cells = [{"bytes": cv2.imencode(".png", image)[1].tobytes(), "path": None} for image in images]
     pq.write_table(pa.table({"index": [0, 1, 2], CAMERA: cells}), folder / "file-000.parquet")
+    assert holds_pictures(tmp_path, CAMERA)
+    assert not holds_pictures(tmp_path, "observation.images.top")
     found = read_pictures(tmp_path, CAMERA, np.array([2, 0]))
     assert [each.shape for each in found] == [(1, 3, 4, 6)] * 2
     np.testing.assert_allclose(found[0][0, :, 0, 0], np.array([200, 100, 20]) / 255.0, atol=1e-6)
@@ -125,3 +127,11 @@ def test_pictures_of_the_dataset(tmp_path: Any) -> None:
     )
     with pytest.raises(BadInput, match="of frame 0 is no picture"):
         read_pictures(tmp_path, CAMERA, np.array([0]))
+
+
+def test_pictures_of_a_video_are_made_up(tmp_path: Any) -> None:
+    reference = Reference(images={CAMERA: (3, 12, 16)})
+    described = spec(images=(ImageSpec(CAMERA, "wrist", 12, 16),))
+    inputs = of_frames(reference, described, demonstrations(folder=tmp_path), 4)  # type: ignore[arg-type]
+    assert len({each[CAMERA].tobytes() for each in inputs}) == 4
+    assert inputs[0][CAMERA].shape == (1, 3, 12, 16)

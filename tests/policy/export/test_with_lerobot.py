@@ -121,7 +121,7 @@ def test_8_bits_need_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     message = refusal(capsys, str(save_policy(tmp_path / "c")), "--int8", "--out", str(tmp_path / "m"))
     assert "it is for an ACT that sees pictures" in message
     message = refusal(capsys, str(save_policy(tmp_path / "d", image=True)), "--int8", "--out", str(tmp_path / "m"))
-    assert "calibrated on pictures of the demonstrations: give them with --dataset" in message
+    assert "calibrated on demonstrations: give a --dataset that holds pictures" in message
 
 
 def test_a_diffusion_policy_with_its_sampler(tmp_path: Path) -> None:
