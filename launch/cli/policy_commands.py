@@ -39,7 +39,7 @@ def _collect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=at_least(0), metavar="N", help="of the scenes and of the noise (0)")
     parser.add_argument(
         "--action-space", choices=("joint_position", "joint_velocity", "joint_delta", "ee_pose"),
-        default="joint_position", help="what the actions mean (joint_position)",
+        default="ee_pose", help="what the actions mean (ee_pose)",
     )  # fmt: skip
     parser.add_argument(
         "--noise", type=_metres, metavar="METRES", help="longest offset of the tool [m]; 0: none (0.04)"

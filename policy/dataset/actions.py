@@ -31,7 +31,7 @@ def label(space: ActionSpace, poses: Array, joints: Array, measured: Array, dt_s
         Shape (T, 7).
     """
     if space == "ee_pose":
-        return np.array(poses)
+        return np.hstack((poses[:, :3], continuous(poses[:, 3:6]), poses[:, 6:]))
     gripper = poses[:, 6:]
     if space == "joint_position":
         return np.hstack((joints, gripper))
@@ -39,3 +39,22 @@ def label(space: ActionSpace, poses: Array, joints: Array, measured: Array, dt_s
     back = joints - along - measured
     increments = along + min(1.0, dt_s / RETURN_S) * back
     return np.hstack((increments if space == "joint_delta" else increments / dt_s, gripper))
+
+
+def continuous(rotvecs: Array) -> Array:
+    """The same rotations with no jumps from vector to vector, counted from the last one back.
+
+    A tool that points down is turned by about pi, where a rotation vector and one of nearly the opposite direction are
+    the same turn; a mean of both, which a policy would learn, is none.
+
+    Args:
+        rotvecs: Shape (T, 3) [rad].
+    """
+    out = np.array(rotvecs)
+    for t in range(len(out) - 2, -1, -1):
+        angle = float(np.linalg.norm(out[t]))
+        if angle > 0.0:
+            other = out[t] * (1.0 - 2.0 * np.pi / angle)
+            if np.linalg.norm(other - out[t + 1]) < np.linalg.norm(out[t] - out[t + 1]):
+                out[t] = other
+    return out

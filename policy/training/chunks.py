@@ -27,7 +27,8 @@ class ChunkSampler:
         frames: Shape (M,): frames that a chunk may begin at.
         chunk_size: Actions in a chunk; those beyond an episode's end repeat its last one and are marked as padding.
         prefix: Most frozen actions; 0 gives the environment no entries for them.
-        state_noise: Spread of what is added to the inputs, by unit; what is not seen stays 0.
+        state_noise: Spread of what is added to the robot's state, by unit.
+        environment_noise: Spread of what is added to the environment's, by unit; what is not seen stays 0.
         prefix_noise: Spread of how far a prefix lies off the demonstration, by unit; the chunk comes back from there.
         seed: Of order and noise.
     """
@@ -37,6 +38,7 @@ class ChunkSampler:
     chunk_size: int
     prefix: int
     state_noise: Mapping[str, float]
+    environment_noise: Mapping[str, float]
     prefix_noise: Mapping[str, float]
     seed: int
 
@@ -78,9 +80,9 @@ class ChunkSampler:
                 self.data.names[ACTION], self.prefix_noise
             )
             batch[ACTION] = batch[ACTION] + (fade(lengths, self.chunk_size)[..., None] * offset[:, None]).astype("f4")
-        for feature in (STATE, ENVIRONMENT):
+        for feature, spreads in ((STATE, self.state_noise), (ENVIRONMENT, self.environment_noise)):
             if feature in batch:
-                noise = rng.normal(size=batch[feature].shape) * spread(self.data.names[feature], self.state_noise)
+                noise = rng.normal(size=batch[feature].shape) * spread(self.data.names[feature], spreads)
                 if "object.seen" in self.data.names[feature]:
                     noise *= batch[feature][:, [self.data.names[feature].index("object.seen")]] > 0
                 batch[feature] = (batch[feature] + noise).astype(np.float32)

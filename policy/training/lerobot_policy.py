@@ -99,7 +99,7 @@ def make_config(training: PolicyTraining, data: Demonstrations, statistics: Mapp
         "device": training.device,
         "push_to_hub": False,
         "pretrained_backbone_weights": None,
-        **(_act(training) if act else _diffusion(training)),
+        **(_act(training, bool(data.images)) if act else _diffusion(training)),
     }  # fmt: skip
     try:
         usual = make_policy_config(training.policy, device=training.device)
@@ -111,7 +111,7 @@ def make_config(training: PolicyTraining, data: Demonstrations, statistics: Mapp
         raise BadInput(f"LeRobot refuses this {training.policy}: {error}") from error
 
 
-def _act(training: PolicyTraining) -> dict[str, Any]:
+def _act(training: PolicyTraining, images: bool) -> dict[str, Any]:
     if training.dim % 8:
         raise BadInput(f"--dim {training.dim}: not a multiple of 8, the heads of the attention")
     return {
@@ -122,6 +122,10 @@ def _act(training: PolicyTraining) -> dict[str, Any]:
         "n_encoder_layers": 3,
         "n_decoder_layers": 1,
         "n_vae_encoder_layers": 2,
+        # What a script demonstrates has one way to go on: a latent for the style of a demonstration learns nothing from
+        # it (ACT, section VI; its divergence goes to 0), and dropout costs precision where there is none to waste.
+        "use_vae": images,
+        "dropout": 0.1 if images else 0.0,
         "optimizer_lr": training.learning_rate,
         "optimizer_lr_backbone": training.learning_rate / 10,
     }

@@ -85,7 +85,14 @@ def train(
     rates = [group["lr"] for group in optimizer.param_groups]
     start = _resume(training, policy, optimizer)
     sampler = ChunkSampler(
-        data, learn, training.chunk_size, training.prefix, training.state_noise, training.prefix_noise, training.seed
+        data,
+        learn,
+        training.chunk_size,
+        training.prefix,
+        training.state_noise,
+        training.environment_noise,
+        training.prefix_noise,
+        training.seed,
     )
     training.out.mkdir(parents=True, exist_ok=True)
     (training.out / OPTIONS).write_text(training.to_json())

@@ -11,8 +11,11 @@ from typing import Any
 # Largest learning rate, and width of the network, that are usual for a policy.
 LEARNING_RATES: dict[str, float] = {"act": 5e-4, "diffusion": 1e-3}
 WIDTHS: dict[str, int] = {"act": 128, "diffusion": 64}
-# Spread of what is added to the inputs, by unit: a little more than perception and arm err.
-STATE_NOISE: dict[str, float] = {"rad": 0.005, "m": 0.002, "m/s": 0.005, "1": 0.01}
+# Spread of what is added to the robot's state, by unit: more than an arm errs, so that a policy goes by where the
+# object is, and not by where the arm was in the demonstrations.
+STATE_NOISE: dict[str, float] = {"rad": 0.02, "m": 0.01, "m/s": 0.005, "1": 0.03}
+# Spread of what is added to what perception says, by unit: about as much as that errs.
+ENVIRONMENT_NOISE: dict[str, float] = {"m": 0.001, "m/s": 0.003}
 # Spread of how far a frozen prefix lies off the demonstration, by unit.
 PREFIX_NOISE: dict[str, float] = {"rad": 0.01, "m": 0.005, "1": 0.02}
 # A number that hardly varies in the demonstrations is normalised by this instead of by its spread, by unit.
@@ -36,7 +39,8 @@ class PolicyTraining:
         chunk_size: Actions in a chunk.
         dim: Width of the transformer, or of the first level of the diffusion network.
         held_out: Part of the episodes that is kept apart to judge by.
-        state_noise: Spread of what is added to the inputs, by unit.
+        state_noise: Spread of what is added to the robot's state, by unit.
+        environment_noise: Spread of what is added to what is seen, by unit.
         prefix_noise: Spread of how far a frozen prefix lies off the demonstration, by unit.
         save_every: Steps from a checkpoint to the next.
         threads: Threads of torch on a CPU; the weights' last bits depend on it.
@@ -58,6 +62,7 @@ class PolicyTraining:
     dim: int = 128
     held_out: float = 0.1
     state_noise: Mapping[str, float] = field(default_factory=STATE_NOISE.copy)
+    environment_noise: Mapping[str, float] = field(default_factory=ENVIRONMENT_NOISE.copy)
     prefix_noise: Mapping[str, float] = field(default_factory=PREFIX_NOISE.copy)
     save_every: int = 1000
     threads: int = 1

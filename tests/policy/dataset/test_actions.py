@@ -48,3 +48,12 @@ def test_speeds_are_increments_over_time() -> None:
     speeds = label("joint_velocity", POSES, JOINTS, measured, DT_S)
     increments = label("joint_delta", POSES, JOINTS, measured, DT_S)
     assert speeds[:, :6] * DT_S == pytest.approx(increments[:, :6])
+
+
+def test_a_tool_that_points_down_has_one_rotation_vector() -> None:
+    down = np.array((np.pi, 0.0, 0.0))
+    poses = np.zeros((3, 7))
+    poses[:, 3:6] = (-down, down * (1.0 - 1e-3), down)  # the first is the same turn
+    label_ = label("ee_pose", poses, np.zeros((3, 6)), np.zeros((3, 6)), 0.1)
+    np.testing.assert_allclose(label_[0, 3:6], down, atol=1e-9)
+    np.testing.assert_array_equal(label_[1:], poses[1:])

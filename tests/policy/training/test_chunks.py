@@ -7,7 +7,7 @@ import pytest
 
 from policy.features import ACTION, ENVIRONMENT, ENVIRONMENT_NAMES, STATE, prefix_names, values
 from policy.training.chunks import FADE, IS_PAD, ChunkSampler, clean, split, with_prefix
-from policy.training.options import PREFIX_NOISE, STATE_NOISE
+from policy.training.options import ENVIRONMENT_NOISE, PREFIX_NOISE, STATE_NOISE
 from tests.policy.test_observation import observation
 from tests.policy.training.made_up import made_up
 
@@ -18,7 +18,7 @@ NONE: dict[str, float] = {}
 def sampler(**change: Any) -> ChunkSampler:
     fields: dict[str, Any] = {
         "data": DATA, "frames": np.arange(80), "chunk_size": 16, "prefix": 8, "state_noise": STATE_NOISE,
-        "prefix_noise": PREFIX_NOISE, "seed": 0,
+        "environment_noise": ENVIRONMENT_NOISE, "prefix_noise": PREFIX_NOISE, "seed": 0,
     }  # fmt: skip
     return ChunkSampler(**{**fields, **change})
 
@@ -58,7 +58,7 @@ def test_a_prefix_is_laid_out_as_the_run_time_lays_it_out(length: int) -> None:
 
 
 def test_without_noise_the_chunks_are_the_demonstrations() -> None:
-    plain = sampler(state_noise=NONE, prefix_noise=NONE, prefix=0)
+    plain = sampler(state_noise=NONE, environment_noise=NONE, prefix_noise=NONE, prefix=0)
     batch = plain.batch(2, 16)
     expected = clean(DATA, plain.rows(2, 16), 16)
     assert batch.keys() == expected.keys()
@@ -67,7 +67,7 @@ def test_without_noise_the_chunks_are_the_demonstrations() -> None:
 
 
 def test_noise_is_as_large_as_said_and_spares_what_is_not_seen() -> None:
-    noisy = sampler(state_noise={"rad": 0.05, "m": 0.01}, prefix=0)
+    noisy = sampler(state_noise={"rad": 0.05, "m": 0.01}, environment_noise={"m": 0.005}, prefix=0)
     batch, exact = noisy.batch(0, 4000), clean(DATA, noisy.rows(0, 4000), 16)
     off = (batch[STATE] - exact[STATE]).std(axis=0)
     np.testing.assert_allclose(off, [0.05] * 6 + [0.0] + [0.01] * 3, rtol=0.1, atol=1e-9)
@@ -75,11 +75,11 @@ def test_noise_is_as_large_as_said_and_spares_what_is_not_seen() -> None:
     assert blind.any()
     assert not batch[ENVIRONMENT][blind].any()
     off = (batch[ENVIRONMENT] - exact[ENVIRONMENT])[~blind].std(axis=0)
-    np.testing.assert_allclose(off, [0.01] * 3 + [0.0] * 4, rtol=0.1, atol=1e-9)
+    np.testing.assert_allclose(off, [0.005] * 3 + [0.0] * 4, rtol=0.1, atol=1e-9)
 
 
 def test_half_the_chunks_begin_with_what_was_frozen_and_come_back_from_there() -> None:
-    drawn = sampler(prefix_noise={"rad": 0.5}, state_noise=NONE)
+    drawn = sampler(prefix_noise={"rad": 0.5}, state_noise=NONE, environment_noise=NONE)
     batch = drawn.batch(0, 2000)
     exact = clean(DATA, drawn.rows(0, 2000), 16)
     lengths = batch[ENVIRONMENT][:, 7].astype(int)

@@ -21,7 +21,7 @@ def test_they_are_those_of_the_frames() -> None:
 
 
 def test_those_of_a_prefix_are_what_the_sampler_gives() -> None:
-    sampler = ChunkSampler(DATA, np.arange(60), 16, 8, {}, {}, 0)  # frames that no padding follows weigh most
+    sampler = ChunkSampler(DATA, np.arange(60), 16, 8, {}, {}, {}, 0)  # frames that no padding follows weigh most
     drawn = sampler.batch(0, 20000)[ENVIRONMENT][:, 7:]
     found = {key: values[7:] for key, values in statistics(DATA, prefix=8)[ENVIRONMENT].items()}
     assert found["mean"].shape == (1 + 8 * 7,)
