@@ -138,6 +138,15 @@ def test_causes(episodes: ModuleType, looks: list[Any], seen: bool, cause: str, 
     assert {cause, "safe stop"} <= set(episodes.CAUSES)
 
 
+def test_planning_is_known_from_the_start(episodes: ModuleType) -> None:
+    config = episodes.config_of(episodes.Episode("expert", 1, ("profile.add_ms.plan=200",)))
+    asked = episodes.build_schedule(config).ahead_ns(10, 10)
+    known = episodes.experienced_schedule(config).ahead_ns(10, 10)
+    assert asked == 0
+    assert 205e6 < known < 215e6, "the p99 of the profile, and what is added"
+    assert known == episodes.experienced_schedule(config).ahead_ns(10, 10)
+
+
 # -- tables -----------------------------------------------------------------------------------------------------------
 
 
