@@ -2,6 +2,7 @@
 # make test          lint, types, import contract and tests
 # make test-pythons  the tests on each of Python 3.10, 3.11 and 3.12 that this machine has
 # make test-train    what needs torch, in an environment of its own
+# make train-policy  an ACT policy from nothing: demonstrations, training, export, a scoring run (EPISODES, SEED, STEPS)
 # make test-lerobot  what needs LeRobot, in environments of their own: 0.4 on Python 3.11, 0.6 on 3.12
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 # A process a core, up to four; one that has nothing left to do takes tests from another.
 PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: demo test lint test-pythons test-train test-lerobot train-detector clean
+.PHONY: demo test lint test-pythons test-train test-lerobot train-policy clean
 
 demo: $(VENV)/.demo
 	$(BIN)/eyehand run
@@ -32,6 +33,23 @@ test-train:
 
 test-lerobot:
 	sh tests/lerobot.sh
+
+# What is there is gone on with: a run that was interrupted loses at most an episode, or the steps since a checkpoint.
+EPISODES ?= 200
+SEED ?= 0
+STEPS ?= 8000
+SCORED ?= 20
+OUT ?= runs/policy
+TRAIN_VENV ?= .venv-train
+EYEHAND_TRAIN := HF_HUB_OFFLINE=1 $(TRAIN_VENV)/bin/eyehand
+
+train-policy:
+	sh deploy/training/environment.sh $(TRAIN_VENV)
+	$(EYEHAND_TRAIN) collect --episodes $(EPISODES) --moving 0.35 --seed $(SEED) --jobs $$(nproc) --out $(OUT)/demonstrations --resume
+	$(EYEHAND_TRAIN) train policy --dataset $(OUT)/demonstrations --steps $(STEPS) --seed $(SEED) --out $(OUT)/training --resume
+	rm -rf $(OUT)/model
+	$(EYEHAND_TRAIN) export policy $(OUT)/training --dataset $(OUT)/demonstrations --out $(OUT)/model
+	$(EYEHAND_TRAIN) run --episodes $(SCORED) --seed 900000 --profile orin_agx --set policy.type=learned --set policy.model=$(OUT)/model --out $(OUT)/scored
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 12); sys.exit(0 if ok else "eyehand needs Python 3.10 to 3.12, this is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'

@@ -20,9 +20,9 @@ for version in 3.11 3.12; do
     { [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"; } &&
         { [ "$venv/.complete" -nt pyproject.toml ] ||
             { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-                --editable '.[cpu,sim,lerobot,dataset,quantize]' pytest hypothesis && touch "$venv/.complete"; }; } &&
+                --editable '.[cpu,sim,lerobot,train-policy]' pytest hypothesis && touch "$venv/.complete"; }; } &&
         "$venv/bin/python" -m pytest -rs tests/robot/lerobot tests/launch/lerobot_plugin tests/policy/dataset \
-            tests/policy/export "$@" || failed=$((failed + 1))
+            tests/policy/export tests/policy/training "$@" || failed=$((failed + 1))
 done
 echo "lerobot: $found tried, $failed failed"
 [ "$found" -gt 0 ] && [ "$failed" -eq 0 ]

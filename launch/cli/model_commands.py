@@ -49,7 +49,7 @@ def _train_policy(policy: argparse.ArgumentParser) -> None:
     add("--policy", choices=("act", "diffusion"), default="act", help="(act)")
     add("--dataset", required=True, metavar="DIR", help="demonstrations: a LeRobot dataset (v3.0), `eyehand collect`")
     add("--out", required=True, metavar="DIR", help="folder of the training")
-    add("--resume", action="store_true", help="go on from the newest checkpoint in --out")
+    add("--resume", action="store_true", help="go on from the newest checkpoint in --out, where there is one")
     add("--steps", type=at_least(1), default=10_000, metavar="N", help="batches to learn from (10000)")
     add("--batch-size", type=at_least(1), default=64, metavar="N", help="chunks a batch (64)")
     add("--learning-rate", type=float, metavar="X", help="its largest (act: 5e-4, diffusion: 1e-3)")
@@ -59,7 +59,8 @@ def _train_policy(policy: argparse.ArgumentParser) -> None:
     add("--prefix", type=at_least(0), metavar="N", help="most actions that may be frozen (8, of increments 0)")
     add("--dim", type=at_least(8), metavar="N", help="width of the network (act: 128, diffusion: 64)")
     add("--held-out", type=fraction, default=0.1, metavar="X", help="part of the episodes to judge by (0.1)")
-    add("--state-noise", metavar="SPREADS", help="added to the inputs: a factor, or by unit, such as rad=0.01,m=0.002")
+    add("--state-noise", metavar="SPREADS", help="added to the state: a factor, or by unit such as rad=0.01,m=0.002")
+    add("--environment-noise", metavar="SPREADS", help="added to what is perceived: a factor, or by unit")
     add("--prefix-noise", metavar="SPREADS", help="offset of a frozen prefix: a factor, or by unit")
     add("--save-every", type=at_least(1), default=1000, metavar="N", help="steps between checkpoints (1000)")
     add(

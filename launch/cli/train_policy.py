@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,12 +25,12 @@ def execute(options: argparse.Namespace) -> int:
     from policy.training.demonstrations import read_demonstrations
     from policy.training.describe import describe
     from policy.training.lerobot_policy import load_lerobot
-    from policy.training.loop import train
+    from policy.training.loop import OPTIONS, train
 
     data = read_demonstrations(Path(options.dataset))
     spec = describe(data, options.policy, options.chunk_size, options.prefix, options.action_space)
     training = _training(options, spec.prefix)
-    if options.resume:
+    if options.resume and (training.out / OPTIONS).exists():
         _check_same(training)
     else:
         check_new(training.out)
@@ -59,17 +60,25 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _training(options: argparse.Namespace, prefix: int) -> PolicyTraining:
-    import os
+    from policy.training.options import (
+        ENVIRONMENT_NOISE,
+        LEARNING_RATES,
+        PREFIX_NOISE,
+        STATE_NOISE,
+        WIDTHS,
+        PolicyTraining,
+    )
 
-    from policy.training.options import LEARNING_RATES, PREFIX_NOISE, STATE_NOISE, WIDTHS, PolicyTraining
-
+    rate = LEARNING_RATES[options.policy] if options.learning_rate is None else options.learning_rate
+    if not 0.0 < rate < 1.0:
+        raise BadInput(f"--learning-rate {rate}: expected more than 0 and less than 1, such as 5e-4")
     return PolicyTraining(
         dataset=Path(options.dataset),
         out=Path(options.out),
         policy=options.policy,
         steps=options.steps,
         batch_size=options.batch_size,
-        learning_rate=options.learning_rate or LEARNING_RATES[options.policy],
+        learning_rate=rate,
         warmup=options.warmup,
         seed=options.seed,
         prefix=prefix,
@@ -77,6 +86,7 @@ def _training(options: argparse.Namespace, prefix: int) -> PolicyTraining:
         dim=options.dim or WIDTHS[options.policy],
         held_out=options.held_out,
         state_noise=_by_unit("--state-noise", options.state_noise, STATE_NOISE),
+        environment_noise=_by_unit("--environment-noise", options.environment_noise, ENVIRONMENT_NOISE),
         prefix_noise=_by_unit("--prefix-noise", options.prefix_noise, PREFIX_NOISE),
         save_every=options.save_every,
         threads=options.threads or len(os.sched_getaffinity(0)),
