@@ -14,8 +14,9 @@ from launch.schedulers.notes import Notes
 from launch.schedulers.wall import RunClock
 from launch.sources import SIMULATED
 from launch.wall_cell import REMOTE_ARM, WallCell
-from launch.wiring import governor_limits
+from launch.wiring import arm_model, governor_limits
 from robot.host import HostedArm, HostSettings
+from robot.host.surroundings import Surroundings
 
 LOG = "arm_host.jsonl"
 # what of the rig a driver may take; options of the user's win
@@ -47,10 +48,12 @@ def host_settings(config: Config, arm: ArmConfig, driver: str = "not:known", opt
     Raises:
         BadInput: If figures of the rig do not fit together.
     """
+    allowed, model = governor_limits(config), arm_model(arm)
+    x, y, z = model.flange_T_tcp.translation.tolist()
     return HostSettings(
         driver,
         options or {},
-        limits=governor_limits(config).joints,
+        limits=allowed.joints,
         exit_policy=arm.exit_policy,
         park_joints_rad=arm.park_joints_rad,
         heartbeat_ns=round(arm.heartbeat_ms * 1e6),
@@ -58,7 +61,11 @@ def host_settings(config: Config, arm: ArmConfig, driver: str = "not:known", opt
         command_period_ns=round(1e9 / config.control.rate_hz),
         priority=config.realtime.priority,
         lock_memory=config.realtime.lock_memory,
-    )
+        surroundings=Surroundings(
+            model.model, (x, y, z), allowed.workspace, allowed.keep_out, allowed.self_collision, allowed.margin_m,
+            allowed.tool_radius_m,
+        ),
+    )  # fmt: skip
 
 
 def driver_options(arm: ArmConfig) -> dict[str, Any]:

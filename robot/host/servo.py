@@ -332,8 +332,13 @@ class Servo:
             self._journal.tell(HostEvent(now_ns, "hold", "the arm holds its place"))
 
     def _park(self, now_ns: int) -> None:
-        park = self._settings.park_joints_rad
+        park, around = self._settings.park_joints_rad, self._settings.surroundings
         assert park is not None
+        met = around.in_the_way(self._place, park) if around is not None else ""
+        self._cycle_ns = self._clock()  # that took more than a cycle; the arm rests
+        if met:
+            self._journal.tell(HostEvent(now_ns, "hold", f"the arm does not park: {met}"))
+            return
         self._motion = to_park(self._settings.limits, self._place, list(park))
         if self._motion is None:
             self._journal.tell(HostEvent(now_ns, "hold", "no way to the parking place was found: the arm holds"))

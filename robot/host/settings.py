@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from deploy.errors import BadInput
 from robot.host.motions import PARKING_SPEED
+from robot.host.surroundings import Surroundings
 from robot.kinematics import UR10E_LIMITS, JointLimits
 from robot.kinematics.dh import Six
 
@@ -32,7 +33,7 @@ class HostSettings:
         limits: What the host itself allows, whatever it is sent.
         exit_policy: What becomes of the arm once it rests: `hold` its place, `park` it slowly, or let it go `limp`. An
             arm that was never commanded is left where it is.
-        park_joints_rad: Where it is parked [rad]; the way there is straight in joint space and is not checked.
+        park_joints_rad: Where it is parked [rad]; the way there is straight in joint space.
         heartbeat_ns: The control loop may be silent for this long while it moves the arm [ns].
         rate_hz: Rate of the driver [Hz].
         command_period_ns: Period of the control loop [ns].
@@ -42,6 +43,7 @@ class HostSettings:
         priority: SCHED_FIFO priority of the host's loop; None leaves it an ordinary process.
         lock_memory: Keep what the host touched in memory.
         connect_timeout_s: Longest time that the driver may take to connect [s].
+        surroundings: What the arm must keep clear of while it parks; None checks nothing.
 
     Raises:
         deploy.errors.BadInput: If a value cannot be used, naming it.
@@ -60,6 +62,7 @@ class HostSettings:
     priority: int | None = None
     lock_memory: bool = True
     connect_timeout_s: float = 60.0
+    surroundings: Surroundings | None = None
 
     def __post_init__(self) -> None:
         if self.driver.count(":") != 1:
@@ -134,4 +137,5 @@ class HostSettings:
         tree["limits"] = JointLimits(**{name: tuple(values) for name, values in tree["limits"].items()})
         tree["park_joints_rad"] = tree["park_joints_rad"] and tuple(tree["park_joints_rad"])
         tree["log_path"] = tree["log_path"] and Path(tree["log_path"])
+        tree["surroundings"] = tree["surroundings"] and Surroundings.from_tree(tree["surroundings"])
         return cls(**tree)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deploy.errors import BadInput
+from launch.arm_host import host_settings
 from launch.config import load_config
 from launch.wiring import arm_model, build_control, governor_limits
 from robot.governor import Box
@@ -29,6 +30,11 @@ def test_boxes_walls_and_speed_reach_the_governor() -> None:
     assert limits.workspace.arm_lower_m == (-1.0, -1.0, 0.1)
     assert config.rig.arm is not None
     build_control(config, arm_model(config.rig.arm))
+    around = host_settings(config, config.rig.arm).surroundings  # the arm host's, for the way to the parking place
+    assert around is not None
+    assert (around.keep_out, around.workspace) == (limits.keep_out, limits.workspace)
+    assert (around.margin_m, around.self_collision) == (0.02, False)
+    assert around.tool_in_flange_m[2] > 0.1
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,10 @@ from robot.host.mailboxes import CLOSE, LIMP, POSITION, RECOVER, STOP, VELOCITY,
 from robot.host.servo import Servo
 from robot.host.settings import HostSettings
 from robot.host.status import FAULT_KINDS
+from robot.host.surroundings import Surroundings
+from robot.kinematics import forward
+from robot.kinematics.dh import UR10E
+from robot.safety.cell import Box, Workspace
 
 CYCLE_NS, PERIOD_NS = 2_000_000, 10_000_000
 HOME = [0.0, -1.5, 1.5, -1.5, -1.5, 0.0]
@@ -320,6 +324,24 @@ def test_stop_ends_what_follows_a_lost_heartbeat(tmp_path: Path, after: int) -> 
     bench.cycles(1000)
     assert bench.arm.path[-1].tolist() == rest != pytest.approx(PARK)
     assert bench.fault is not None
+    bench.assert_gentle()
+
+
+@pytest.mark.parametrize("way", ["close", "heartbeat"])
+def test_an_arm_whose_way_to_the_parking_place_is_barred_holds(tmp_path: Path, way: str) -> None:
+    x, y, z = forward(PARK).translation.tolist()
+    box = Box("crate", (x - 0.01, y - 0.01, z - 0.01), (x + 0.01, y + 0.01, z + 0.01))
+    around = Surroundings(UR10E, (0.0, 0.0, 0.15), Workspace(), (box,), True, 0.01, 0.065)
+    bench = Bench(tmp_path, exit_policy="park", surroundings=around)
+    bench.move(40)
+    if way == "close":
+        bench.ask(CLOSE)
+    bench.cycles(52 + 100)
+    rest = bench.arm.path[-1].tolist()
+    bench.cycles(1000, until_end=way == "close")
+    assert bench.arm.path[-1].tolist() == rest
+    [told] = [row["text"] for row in bench.log() if "does not park" in row["text"]]
+    assert "tool and crate" in told or "wrist 3 and crate" in told
     bench.assert_gentle()
 
 

@@ -10,7 +10,10 @@ import pytest
 from deploy.errors import BadInput
 from robot.host.motions import to_park
 from robot.host.settings import EXIT_S, HostSettings
+from robot.host.surroundings import Surroundings
 from robot.kinematics import UR10E_HOME_RAD, UR10E_LIMITS
+from robot.kinematics.dh import UR10E
+from robot.safety.cell import Workspace
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,7 @@ from robot.kinematics import UR10E_HOME_RAD, UR10E_LIMITS
             "a.b:C", {"host": "10.0.0.2", "gain": 300, "tool": [0.0, None, True]}, UR10E_LIMITS.scaled(0.3), "park",
             UR10E_HOME_RAD, 50_000_000, 125.0, 8_000_000, 123_456_789_012, Path("/runs/1/arm_host.jsonl"), 60,
             lock_memory=False, connect_timeout_s=3.0,
+            surroundings=Surroundings(UR10E, (0.0, 0.0, 0.1), Workspace(), (), True, 0.01, 0.065),
         ),
     ],
 )  # fmt: skip
