@@ -180,7 +180,7 @@ def test_pictures(kind: str, tmp_path: Path) -> None:
     [
         (("--set", "foo=3"), 2, "--set foo: LeRobot's policy has no such field"),
         (("--set", "dropout=x"), 2, "--set dropout=x: expected a value such as 0.1"),
-        (("--set", "n_encoder_layers=2.5"), 2, "expected a value such as 3"),
+        (("--set", "n_encoder_layers=2.5"), 2, "expected a value such as 4"),
         (("--set", "use_vae=1"), 2, "expected a value such as True"),
         (("--set", "chunk_size=4"), 2, "--set chunk_size: follows from"),
         (("--set", "vision_backbone=vgg"), 2, "LeRobot refuses this act"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from policy.dataset.files import tasks_table
 from policy.features import ACTION, ENVIRONMENT, ENVIRONMENT_NAMES, STATE, STATE_NAMES, action_names
 
 FPS = 10
@@ -86,8 +87,5 @@ def write_toy(folder: Path, episodes: int = 12, frames: int = 40, seed: int = 0)
         for i in range(episodes)
     ]  # fmt: skip
     pq.write_table(pa.Table.from_pylist(rows), folder / "meta" / "episodes" / "chunk-000" / "file-000.parquet")
-    tasks = pa.table({"task_index": pa.array([0]), "__index_level_0__": pa.array(["reach"])})
-    pandas = {"index_columns": ["__index_level_0__"], "column_indexes": [], "columns": []}
-    tasks = tasks.replace_schema_metadata({"pandas": json.dumps(pandas)})
-    pq.write_table(tasks, folder / "meta" / "tasks.parquet")
+    pq.write_table(tasks_table("reach"), folder / "meta" / "tasks.parquet")
     return folder
