@@ -53,6 +53,7 @@ def export_graph(reference: Reference, spec: PolicySpec, target: Path, made_by: 
             do_constant_folding=True, dynamo=False,
         )  # fmt: skip
     model = onnx.load(str(target))
+    drop_aliases(model.graph)
     model.doc_string = model.graph.doc_string = ""
     for node in model.graph.node:
         node.doc_string = ""  # paths of the machine that exported
@@ -65,6 +66,29 @@ def export_graph(reference: Reference, spec: PolicySpec, target: Path, made_by: 
         model.metadata_props.add(key=key, value=described[key])
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
+
+
+def drop_aliases(graph: Any) -> None:
+    """Let nodes read a weight itself: torch stores equal ones once, and hands them on through Identity nodes.
+
+    A bias behind such a node is no constant to a quantizer.
+    """
+    weights = {entry.name for entry in graph.initializer}
+    given = {entry.name for entry in graph.output}
+    alias: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        source = alias.get(node.input[0], node.input[0]) if node.op_type == "Identity" else ""
+        if source in weights and node.output[0] not in given:
+            alias[node.output[0]] = source
+        else:
+            kept.append(node)
+    for node in kept:
+        for i, name in enumerate(node.input):
+            node.input[i] = alias.get(name, name)
+    copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+    del graph.node[:]
+    graph.node.extend(copies)
 
 
 def input_shapes(reference: Reference) -> dict[str, tuple[int, ...]]:
