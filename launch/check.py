@@ -39,6 +39,7 @@ def check(config: Config) -> None:
             plugins.check_options(driver, arm.type, "rig.arm.options", {"world": None, **arm.options})
         else:
             driver_options(arm)
+            getattr(driver, "require_installed", lambda: None)()
         if config.clock == "wall":
             host_settings(config, arm)
     build_graph(config)

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from deploy.errors import BadInput, Missing
+from deploy.errors import BadInput, Missing, require
 from robot.arm import ArmFault, JointCommand, RobotState
 from robot.kinematics.models import limits_named, model_named
 from robot.ur.clock_map import ClockReport
@@ -116,6 +116,15 @@ class UrArm:
         # Why the last `recover` failed.
         self._refused: ArmFault | None = None
         self._gripper: Gripper = self._make_gripper(gripper, gripper_output, gripper_open_level)
+
+    @staticmethod
+    def require_installed() -> None:
+        """See that the extra `ur` is there, before anything is started for this driver.
+
+        Raises:
+            Missing: If it is not, saying how to install it.
+        """
+        require("script_client", "ur")
 
     @property
     def name(self) -> str:
