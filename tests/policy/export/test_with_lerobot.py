@@ -176,6 +176,7 @@ def test_a_file_that_computes_something_else_is_not_installed(
 
 def test_a_checkpoint_that_lerobots_own_training_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("pyarrow", reason="needs pyarrow: make test-lerobot")
+    pytest.importorskip("accelerate", reason="LeRobot trains with accelerate: pip install 'lerobot[training]'")
     data, out = write_toy(tmp_path / "toy", episodes=3, frames=20), tmp_path / "train"
     code = (
         "from deploy.training import cpu_torchvision; cpu_torchvision.install(); "
