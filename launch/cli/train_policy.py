@@ -31,7 +31,7 @@ def execute(options: argparse.Namespace) -> int:
     spec = describe(data, options.policy, options.chunk_size, options.prefix, options.action_space)
     training = _training(options, spec.prefix)
     if options.resume and (training.out / OPTIONS).exists():
-        _check_same(training)
+        _check_same(training, data.fingerprint)
     else:
         check_new(training.out)
     load_lerobot()
@@ -125,8 +125,8 @@ def _assignment(text: str) -> tuple[str, Any]:
         raise BadInput(f"--set {text}: the value is not YAML ({error})") from error
 
 
-def _check_same(training: PolicyTraining) -> None:
-    """Refuse to go on with other options than the training began with."""
+def _check_same(training: PolicyTraining, fingerprint: str) -> None:
+    """Refuse to go on with other options, or other demonstrations, than the training began with."""
     from policy.training.loop import OPTIONS
 
     path = training.out / OPTIONS
@@ -134,7 +134,9 @@ def _check_same(training: PolicyTraining) -> None:
         before = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise BadInput(f"--resume: {path} cannot be read ({error}); give the --out of a training") from error
-    now = json.loads(training.to_json())
+    now = json.loads(training.to_json(fingerprint))
+    if before.get("fingerprint") != fingerprint:
+        raise BadInput(f"--resume: {training.dataset} is not what {training.out} has learnt from; train in a new --out")
     for name in sorted(set(now) - set(_FREE)):
         if before.get(name) != now[name]:
             raise BadInput(

@@ -95,7 +95,7 @@ def train(
         training.seed,
     )
     training.out.mkdir(parents=True, exist_ok=True)
-    (training.out / OPTIONS).write_text(training.to_json())
+    (training.out / OPTIONS).write_text(training.to_json(data.fingerprint))
     figures = Figures(training.out, start)
     seen = None if pictures is None else iter(pictures.of_steps(sampler, range(start, training.steps), training))
 

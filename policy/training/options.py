@@ -70,8 +70,12 @@ class PolicyTraining:
     workers: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
-    def to_json(self) -> str:
-        """As the folder of the training holds it; without its own place."""
-        content = asdict(self)
+    def to_json(self, fingerprint: str) -> str:
+        """As the folder of the training holds it; without its own place.
+
+        Args:
+            fingerprint: Of the demonstrations.
+        """
+        content = {**asdict(self), "dataset": str(self.dataset), "fingerprint": fingerprint}
         del content["out"]
-        return json.dumps({**content, "dataset": str(self.dataset)}, indent=2, sort_keys=True) + "\n"
+        return json.dumps(content, indent=2, sort_keys=True) + "\n"

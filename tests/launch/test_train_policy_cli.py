@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,10 +54,22 @@ def test_mistakes_are_one_line(
     assert not (tmp_path / "new").exists()
 
 
-def test_going_on_wants_the_same_options(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "training.json").write_text(json.dumps({"batch_size": 32}))
+@pytest.mark.parametrize(
+    ("begun", "message"),
+    [
+        (
+            {"batch_size": 32, "fingerprint": "toy"},
+            "--resume: batch_size was 32, now 64; give the same, or a new --out",
+        ),
+        ({"batch_size": 64, "fingerprint": "fewer"}, "has learnt from; train in a new --out"),
+    ],
+)
+def test_going_on_wants_the_same_options_and_demonstrations(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], begun: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "training.json").write_text(json.dumps(begun))
     assert main(["train", "policy", "--dataset", str(toy), "--out", str(tmp_path), "--resume"]) == 2
-    assert "--resume: batch_size was 32, now 64; give the same, or a new --out" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
