@@ -20,10 +20,12 @@ from robot.arm import ArmFault
 from robot.host.settings import HostSettings
 
 # The child gets this process's module path instead of its own working folder, and our packages come before others of
-# the same names.
+# the same names. It ends without taking the interpreter down: libraries would print what they find there (nanobind's
+# leaks), and nothing is left to be done by then.
 _BOOT = (
-    "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); import eyehand; "
-    "sys.meta_path.insert(0, eyehand.OwnPackages); from robot.host.process import main; sys.exit(main(sys.argv[1:]))"
+    "import os, sys; sys.path[:] = sys.argv.pop(1).split('\\n'); import eyehand; "
+    "sys.meta_path.insert(0, eyehand.OwnPackages); from robot.host.process import main; code = main(sys.argv[1:]); "
+    "sys.stdout.flush(); sys.stderr.flush(); os._exit(code)"
 )
 
 

@@ -194,6 +194,16 @@ class _Connection:
         self.inbox = wire.Inbox(connection)
 
 
+class CameraLost(SourceStalled):
+    """The process that takes a camera's pictures is gone, or silent."""
+
+    def __init__(self, camera_name: str, why: str) -> None:
+        """Say which camera, and what was seen of its end."""
+        super().__init__(camera_name, FRAME_S)
+        lost = f"the camera process of the simulated world is lost ({why})"
+        self.args = (f"camera {camera_name}: {lost}; start the run again",)
+
+
 class RemoteCamera:
     """A camera of a simulated world, by the world's socket.
 
@@ -262,7 +272,7 @@ class RemoteCamera:
         """Wait for the next exposure and its picture; None after the last one.
 
         Raises:
-            SourceStalled: If the world's camera process is gone or silent.
+            CameraLost: If the world's camera process is gone or silent.
         """
         if self._left is not None:
             if self._left <= 0:
@@ -271,8 +281,7 @@ class RemoteCamera:
         try:
             answer = wire.request(self._connection, {"op": "next"})
         except wire.WireError as error:
-            remedy = f"the camera process of the simulated world is lost ({error}); start the run again"
-            raise SourceStalled(self._name, FRAME_S, remedy) from error
+            raise CameraLost(self._name, str(error)) from error
         return self._frame(answer)
 
     def _frame(self, answer: wire.Message) -> Frame:

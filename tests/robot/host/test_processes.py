@@ -177,6 +177,7 @@ def test_a_run(rig: Rig) -> None:
     arm.close()
     arm.close()
     assert not is_running(pid)
+    assert not (rig.folder / "arm_host.log").exists()  # nothing was printed
     rig.assert_gentle()
     calls = [name for _, name, _ in rig.calls() if name != "send"]
     assert calls == ["connect", "stop", "close"]
