@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -297,7 +298,11 @@ def play_all(episodes: Sequence[Episode], results: Results, jobs: int, say: Say)
     say(f"{len(todo)} episodes to play, {len(episodes) - len(todo)} are in {results.path}")
     os.environ.setdefault("LP_NUM_THREADS", "0")  # software OpenGL renders in the thread that asks: one core a process
     began, played = time.monotonic(), 0
-    with ProcessPoolExecutor(min(jobs, len(todo)), mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    # Ctrl-C reaches all processes: one that plays ends its episode, one that waits does nothing
+    with ProcessPoolExecutor(
+        min(jobs, len(todo)), spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
         ahead: set[Future[Row | None]] = set()
         rest = iter(todo)
         try:
