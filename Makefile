@@ -15,9 +15,8 @@ PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 demo: $(VENV)/.demo
 	$(BIN)/eyehand run
 
-# Tests of what happens in real time may fail beside others that take the cores: what failed is run once more, alone.
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest $(PARALLEL) || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
