@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -84,7 +85,8 @@ def test_it_learns_and_lerobot_predicts_with_it(toy: Path, tmp_path: Path) -> No
     lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     losses = [line["train"]["l1_loss"] for line in lines if "train" in line]
     assert losses[-1] < 0.7 * losses[0]
-    assert (tmp_path / "out" / "curves.png").stat().st_size > 1000
+    if importlib.util.find_spec("matplotlib") is not None:
+        assert (tmp_path / "out" / "curves.png").stat().st_size > 1000
     assert PolicySpec.from_json((model / "eyehand_policy.json").read_text(), "it").dataset == "toy"
 
 
