@@ -29,6 +29,7 @@ DELAYS_MS = (0, 50, 100, 200, 300)
 JUDGED_MODES, JUDGED_MS = ("blend", "rtc"), 200
 LEAST_SUCCESS, MOST_RATIO = 0.9, 1.5
 JERKS = ("target", "commanded", "measured")
+WIDE = 20.0  # a range that a plot shows by its logarithm
 
 
 def episodes_of(
@@ -155,22 +156,26 @@ def plot(cells: Sequence[dict[str, Any]], path: Path, title: str) -> None:
     figure, axes = plt.subplots(2, 3, figsize=(13, 7), layout="constrained")
     modes = list(dict.fromkeys(cell["mode"] for cell in cells))
     for axis, (key, name, scale, unit) in zip(axes.flat, panels, strict=True):
-        for number, mode in enumerate(modes):
+        for mode in modes:
+            number = MODES.index(mode)
             found = sorted(
                 (cell["add_ms"], cell[key]) for cell in cells if cell["mode"] == mode and cell[key] is not None
             )
             if found:
                 x, y = zip(*found, strict=True)
                 axis.plot(
-                    x, [scale * value for value in y], label=mode, marker="osD^v"[number % 5],
-                    linestyle=("-", "--", "-.", ":", "-")[number % 5], alpha=0.85,
+                    x, [scale * value for value in y], label=mode, color=f"C{number}", marker="osD^v"[number],
+                    linestyle=("-", "--", "-.", ":", "-")[number], alpha=0.85,
                 )  # fmt: skip
         axis.set_title(name, fontsize=11)
         axis.set_xlabel("added planning delay [ms]")
         axis.set_ylabel(unit and f"[{unit}]")
         axis.set_xticks(sorted({cell["add_ms"] for cell in cells}))
-        highest = max((scale * cell[key] for cell in cells if cell[key] is not None), default=0.0)
-        axis.set_ylim(0, 105 if key == "success_rate" else 1.12 * highest or 1.0)
+        found = [scale * cell[key] for cell in cells if cell[key] is not None]
+        if key == "target_jerk_p99" and found and max(found) > WIDE * min(found) > 0.0:
+            axis.set_yscale("log")
+        else:
+            axis.set_ylim(0, 105 if key == "success_rate" else 1.12 * max(found, default=0.0) or 1.0)
         axis.grid(alpha=0.3)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
@@ -244,7 +249,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     cells = summarize(rows)
     picture = options.out.with_suffix(".png")
     try:
-        plot(cells, picture, f"policy {options.policy}, {options.episodes} episodes a cell, profile {options.profile}")
+        plot(
+            cells, picture, f"policy {options.policy}, {options.episodes} episode(s) a cell, profile {options.profile}"
+        )
     except ImportError:
         left_out.append("the plot: matplotlib is not installed: pip install 'eyehand[viz]'")
     result = {
