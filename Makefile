@@ -34,9 +34,10 @@ test-lerobot:
 	sh tests/lerobot.sh
 
 # What is there is gone on with: a run that was interrupted loses at most an episode, or the steps since a checkpoint.
-EPISODES ?= 200
+EPISODES ?= 101
 SEED ?= 0
 STEPS ?= 8000
+THREADS ?= 1
 SCORED ?= 20
 OUT ?= runs/policy
 TRAIN_VENV ?= .venv-train
@@ -45,10 +46,10 @@ EYEHAND_TRAIN := HF_HUB_OFFLINE=1 $(TRAIN_VENV)/bin/eyehand
 train-policy:
 	sh deploy/training/environment.sh $(TRAIN_VENV)
 	$(EYEHAND_TRAIN) collect --episodes $(EPISODES) --moving 0.35 --seed $(SEED) --jobs $$(nproc) --out $(OUT)/demonstrations --resume
-	$(EYEHAND_TRAIN) train policy --dataset $(OUT)/demonstrations --steps $(STEPS) --seed $(SEED) --out $(OUT)/training --resume
-	rm -rf $(OUT)/model
+	$(EYEHAND_TRAIN) train policy --dataset $(OUT)/demonstrations --steps $(STEPS) --threads $(THREADS) --seed $(SEED) --out $(OUT)/training --resume
+	rm -rf $(OUT)/model $(OUT)/scored
 	$(EYEHAND_TRAIN) export policy $(OUT)/training --dataset $(OUT)/demonstrations --out $(OUT)/model
-	$(EYEHAND_TRAIN) run --episodes $(SCORED) --seed 900000 --profile orin_agx --set policy.type=learned --set policy.model=$(OUT)/model --out $(OUT)/scored
+	$(EYEHAND_TRAIN) run --episodes $(SCORED) --seed 900000 --profile orin_agx --set policy.type=learned --set policy.model=$(OUT)/model/model.onnx --out $(OUT)/scored
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; ok = (3, 10) <= sys.version_info[:2] <= (3, 12); sys.exit(0 if ok else "eyehand needs Python 3.10 to 3.12, this is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
