@@ -117,6 +117,22 @@ def interpolate(space: ActionSpace, before: Array, after: Array, part: float) ->
     return action
 
 
+def near_rotvec(rotvec: Array, reference: Array) -> Array:
+    """The same rotation as the vector that lies nearer to another one; it may be longer than pi.
+
+    A tool that points down is turned by about pi, where two nearly opposite vectors are the same turn.
+
+    Args:
+        rotvec: Shape (3,) [rad].
+        reference: Shape (3,) [rad].
+    """
+    angle = math.sqrt(float(rotvec @ rotvec))
+    if angle == 0.0:
+        return rotvec
+    other: Array = rotvec * (1.0 - 2.0 * math.pi / angle)
+    return other if math.dist(other, reference) < math.dist(rotvec, reference) else rotvec
+
+
 def _quaternion(rotvec: list[float]) -> _Quaternion:
     x, y, z = rotvec
     angle = math.sqrt(x * x + y * y + z * z)

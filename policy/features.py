@@ -9,7 +9,7 @@ import numpy as np
 
 from deploy.errors import BadInput
 from geometry.types import Array
-from policy.action_chunk import ACTION_SIZE, ActionChunk, ActionSpace
+from policy.action_chunk import ACTION_SIZE, ActionChunk, ActionSpace, near_rotvec
 from policy.observation import Observation
 
 JOINTS: Final = (
@@ -115,11 +115,15 @@ def frozen(chunk: ActionChunk, stamp_ns: int, dt_ns: int, rows: int) -> Array:
         rows: How many; those beyond the end of the present chunk are left out.
 
     Returns:
-        Shape (n, 7), n <= rows.
+        Shape (n, 7), n <= rows. Rotation vectors are as the chunk itself has them: a network does not know that two of
+        them may be one turn.
     """
     times = [stamp_ns + k * dt_ns for k in range(rows)]
-    held = [chunk.sample(t) for t in times if t <= chunk.end_ns]
-    return np.array(held).reshape(-1, ACTION_SIZE)
+    held = np.array([chunk.sample(t) for t in times if t <= chunk.end_ns]).reshape(-1, ACTION_SIZE)
+    if chunk.space == "ee_pose":
+        for action in held:
+            action[3:6] = near_rotvec(action[3:6], chunk.actions[0, 3:6])
+    return held
 
 
 def _known(observation: Observation) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from geometry.types import Array
-from policy.action_chunk import ActionSpace
+from policy.action_chunk import ActionSpace, near_rotvec
 
 # An offset from the path is taken back at this rate by actions that are increments: in half a second, as fast as the
 # noise comes and goes, so that increments which follow one another take it back once.
@@ -52,9 +52,5 @@ def continuous(rotvecs: Array) -> Array:
     """
     out = np.array(rotvecs)
     for t in range(len(out) - 2, -1, -1):
-        angle = float(np.linalg.norm(out[t]))
-        if angle > 0.0:
-            other = out[t] * (1.0 - 2.0 * np.pi / angle)
-            if np.linalg.norm(other - out[t + 1]) < np.linalg.norm(out[t] - out[t + 1]):
-                out[t] = other
+        out[t] = near_rotvec(out[t], out[t + 1])
     return out
