@@ -335,7 +335,7 @@ def lateness_ms(ticks: Ticks) -> np.ndarray:
 def measure(name: str, seconds: float) -> dict[str, Any]:
     """The figures of one choice."""
     choice = CHOICES[name]
-    config = load_config("sim_pick_place")
+    config = load_config("sim_pick_place", ["policy.type=expert"])
     config = config.model_copy(update={"control": config.control.model_copy(update={"rate_hz": float(RATE_HZ)})})
     ticks, (detector_hz, policy_hz) = under_load(choice, config, seconds)
     late = lateness_ms(ticks)

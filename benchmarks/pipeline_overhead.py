@@ -112,7 +112,7 @@ class Prepared:
 
 
 def build(output: np.ndarray) -> tuple[Graph, Prepared]:
-    config = load_config("sim_pick_place")
+    config = load_config("sim_pick_place", ["policy.type=expert"])
     assert config.rig.arm is not None
     arm = arm_model(config.rig.arm)
     detector = Prepared(output)

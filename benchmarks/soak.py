@@ -53,7 +53,7 @@ WARM_UP_MIN, WINDOW_MIN, SAMPLE_S = 2.0, 5.0, 10.0
 MAX_RSS_MB, MAX_GROWTH_MB, MAX_P99_RATIO = 600.0, 5.0, 1.10
 SETTINGS = (
     "clock=wall", "budget=cpu_2core", "record.images=false", "record.picture_strip=false",
-    "rig.cameras.0.gripper_T_camera=null", f"rig.cameras.0.rate_hz={CAMERA_HZ:g}",
+    "rig.cameras.0.gripper_T_camera=null", f"rig.cameras.0.rate_hz={CAMERA_HZ:g}", "policy.type=expert",
 )  # fmt: skip
 
 

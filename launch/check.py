@@ -32,6 +32,7 @@ def check(config: Config) -> None:
         source_options(camera, factory, clock=None)
     plugins.load("detectors", config.detector.type, "detector.type")
     plugins.load("policies", config.policy.type, "policy.type")
+    plugins.load("backends", config.policy.backend, "policy.backend")
     plugins.load("backends", config.detector.backend, "detector.backend")
     if arm is not None:
         driver = plugins.load("arms", arm.type, "rig.arm.type")

@@ -8,6 +8,7 @@ from deploy.artifacts import artifact_for
 from deploy.errors import BadInput, EyehandError
 from deploy.model_store import MODEL_FILE, ModelStore
 from deploy.passport import file_sha256
+from deploy.policy_passport import as_policy
 from launch import plugins
 from launch.config import Config
 from launch.config.tree import PolicyConfig
@@ -76,8 +77,9 @@ def load_policy(chosen: PolicyConfig, **options: object) -> LearnedPolicy:
     path, passport = model.artifact(chosen.file or model.onnx_path.name)
     engine = open_engine(chosen.backend, path, chosen.threads, "policy")
     try:
-        if passport is not None:
-            passport.check_metadata(engine.metadata)
+        described = as_policy(passport, model.name)
+        if described is not None:
+            described.check_metadata(engine.metadata)
         policy: LearnedPolicy = plugins.build(
             "policies", LEARNED, "policy.options", backend=engine, where=_called(chosen), **options
         )

@@ -14,6 +14,13 @@ from tracking import Tracks, TrackState
 # a velocity is believed when it is this many standard deviations from rest, and fast enough to matter
 SIGNIFICANT_SIGMA: Final = 4.0
 SLOWEST_M_S: Final = 0.01
+# not sooner than this [s]: the first looks may be of an object half in the picture, whose place jumps when all of it is
+WATCHED_S: Final = 0.4
+# and no longer than this after the last look [s]: what the tracker makes of it then is a guess already
+FORESEEN_S: Final = 0.5
+# what the fingers hold is no further from the point between their tips, and they are not as open as this
+REACH_M: Final = 0.06
+OPEN: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +48,8 @@ def seen_object(tracks: Tracks | RecordedTracks, object_class: str, ahead_ns: in
     """Find the object, and predict it by its velocity.
 
     Of several tracks of the class the one seen last counts; of those the most certain, then the oldest identity. An
-    object whose velocity cannot be told from rest stays where it is: predicting it by noise would only add noise.
+    object whose velocity cannot be told from rest stays where it is: predicting it by noise would only add noise. So
+    does one that was seen for the first time just now, or that has not been seen for a while.
 
     Args:
         tracks: All live tracks.
@@ -58,13 +66,24 @@ def seen_object(tracks: Tracks | RecordedTracks, object_class: str, ahead_ns: in
     position, covariance = np.array(tracks.position[row]), np.array(tracks.covariance[row])
     velocity, spread = np.array(tracks.velocity[row]), covariance[3:, 3:]
     age_s = (tracks.stamp_ns - int(tracks.last_seen_ns[row])) * 1e-9
-    if not _moves(velocity, spread):
+    if age_s > FORESEEN_S or tracks.age_s[row] < WATCHED_S or not _moves(velocity, spread):
         return SeenObject(position, covariance[:3, :3], np.zeros(3), spread, age_s, ahead_ns)
     ahead_s = ahead_ns * 1e-9
     # of a constant velocity: F P F^T with F = [[1, t], [0, 1]]
     cross = ahead_s * covariance[:3, 3:]
     predicted = covariance[:3, :3] + cross + cross.T + ahead_s**2 * spread
     return SeenObject(position + ahead_s * velocity, predicted, velocity, spread, age_s, ahead_ns)
+
+
+def in_hand(position_m: Array, tcp_m: Array, gripper_opening: float) -> bool:
+    """Whether an object goes where the hand goes: between fingers that are not open. Its own velocity predicts nothing.
+
+    Args:
+        position_m: Shape (3,), the object [m].
+        tcp_m: Shape (3,), the point between the finger tips [m].
+        gripper_opening: 0 = closed, 1 = open.
+    """
+    return bool(gripper_opening < OPEN and np.linalg.norm(position_m - tcp_m) < REACH_M)
 
 
 def _moves(velocity: Array, spread: Array) -> bool:

@@ -88,16 +88,16 @@ class ScheduleConfig(Section):
     """How chunks follow one another (`policy.seam`), and what must be left of one when the next arrives.
 
     Attributes:
-        mode: `naive`: the new one as soon as it arrives, right for a policy that goes on from its own last plan, as the
-            expert does; `blend`: from the old chunk to the new one within `blend_s`; `ensemble`: the weighted mean of
-            all that speak of the instant; `synchronous`: each to its end, then the arm waits for the next.
+        mode: `blend`: from the old chunk to the new one within `blend_s`; `naive`: the new one as soon as it arrives;
+            `ensemble`: the weighted mean of all that speak of the instant; `synchronous`: each to its end, then the arm
+            waits for the next; `rtc`: the new one goes on from what is executed until it arrives, by itself.
         blend_s: How long a change takes; of `ensemble`, how long a weight comes and goes [s].
         margin_s: The next chunk is asked for when the present one will last for no longer than planning takes (running
             p99) and this [s]: the time between two frames, and the blend.
         ensemble_decay: Of `ensemble`: chunk i, counted from the oldest, weighs exp(-decay i).
     """
 
-    mode: ScheduleMode = "naive"
+    mode: ScheduleMode = "blend"
     blend_s: Annotated[float, Field(ge=0, le=10)] = 0.2
     margin_s: Annotated[float, Field(ge=0, le=60)] = 0.3
     ensemble_decay: Annotated[float, Field(ge=0, le=100)] = 0.01

@@ -71,7 +71,7 @@ def test_a_report_of_a_bag_that_is_not_a_run(eyehand: Eyehand, shared_data: Path
         ("control.rate_hz=-5", ("control.rate_hz", "-5")),
         ("rig=elsewhere", ("elsewhere", "sim_ur10e")),
         ("policy.type=acct", ("acct", "expert")),
-        ("policy.options.speed=1", ("policy.options.speed", "speed_m_s")),
+        ("policy.options.speed=1", ("policy.options.speed", "learned", "seed")),
         ("policy.object_class=unicorn", ("policy.object_class", "unicorn", "red_cube")),
         ("detector.backend=nosuch", ("detector.backend", "nosuch", "onnxruntime")),
         ("rig.cameras.0.source.type=nosuch", ("rig.cameras.0.source.type", "nosuch")),

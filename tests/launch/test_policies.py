@@ -92,5 +92,5 @@ def test_a_refusal_is_one_line_and_exit_2(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_a_detector_is_no_policy() -> None:
-    with pytest.raises(BadInput, match="does not say that it is a policy"):
+    with pytest.raises(BadInput, match="is a detector, and a policy is needed here"):
         build_policy(load_config("sim_pick_place", ["policy.type=learned", "policy.model=tabletop-yolov8n"]))

@@ -5,7 +5,7 @@ import pytest
 
 from geometry.types import Array
 from launch.ledger import plan_word, read_plan_word
-from launch.seen_object import seen_object
+from launch.seen_object import in_hand, seen_object
 from tracking import BaseFrameTracker, Points, Tracks
 
 PERIOD_NS = 100_000_000
@@ -57,3 +57,25 @@ def test_a_plans_row_keeps_its_request(ahead_ns: int, back: int) -> None:
 def test_a_request_beyond_what_a_row_holds() -> None:
     assert read_plan_word(plan_word(-5, -1)) == (0, 0)
     assert read_plan_word(plan_word(10**15, 16)) == (((1 << 28) - 1) * 1000, 0)
+
+
+def test_what_the_hand_holds_goes_where_the_hand_goes() -> None:
+    tcp = np.array([-0.6, 0.1, 0.2])
+    beside = np.array([0.0, 0.02, -0.02])
+    assert in_hand(tcp + beside, tcp, 0.5)
+    assert not in_hand(tcp + beside, tcp, 1.0)  # the fingers are open around it
+    assert not in_hand(tcp + 3.0 * beside, tcp, 0.0)  # closed beside it
+    assert not in_hand(np.full(3, np.nan), tcp, 0.5)
+
+
+def test_a_velocity_is_not_believed_at_first_sight() -> None:
+    tracks = watched(np.array([0.0, 0.3, 0.0]), looks=4)
+    np.testing.assert_array_equal(seen_object(tracks, "red_cube", 300_000_000).velocity_m_s, np.zeros(3))
+
+
+def test_what_went_out_of_sight_is_predicted_no_further() -> None:
+    tracks = watched(np.array([0.0, 0.05, 0.0]))
+    later = tracks.predicted(tracks.stamp_ns + 2_000_000_000)
+    np.testing.assert_array_equal(
+        seen_object(later, "red_cube", 300_000_000).position_m, seen_object(later, "red_cube").position_m
+    )

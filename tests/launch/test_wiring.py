@@ -35,7 +35,7 @@ def test_packaged_configurations_pass(name: str) -> None:
 @pytest.mark.parametrize(
     ("assignments", "message"),
     [
-        (["policy.type=nosuch"], "policy.type: policy 'nosuch' is not registered; installed: expert"),
+        (["policy.type=nosuch"], "policy.type: policy 'nosuch' is not registered; installed: expert, learned"),
         (["detector.type=nosuch"], "detector.type: detector 'nosuch' is not registered; installed: network, yolo"),
         (["detector.backend=nosuch"], "detector.backend: backend 'nosuch' is not registered; installed: onnxruntime"),
         (["rig.arm.type=nosuch"], "rig.arm.type: arm 'nosuch' is not registered; installed: .*sim"),
@@ -51,8 +51,11 @@ def test_packaged_configurations_pass(name: str) -> None:
         (["rig.cameras.0.source.options.renderer=x"], "source.options.renderer: is set by the simulated cell"),
         (["rig.cameras.0.source.options.rate_hz=5"], "options.rate_hz: is set by the camera's rate_hz in the rig"),
         (["rig.cameras.0.latency_ms=5"], "camera wrist: latency_ms: source sim takes none"),
-        (["policy.options.speed=1"], "policy.options.speed: unknown to the expert"),
-        (["policy.options.search_m=abc"], "policy.options.search_m: expected a list of items, each 3 numbers"),
+        (["policy.type=expert", "policy.options.speed=1"], "policy.options.speed: unknown to the expert"),
+        (
+            ["policy.type=expert", "policy.options.search_m=abc"],
+            "policy.options.search_m: expected a list of items, each 3 numbers",
+        ),
         (["policy.object_class=unicorn"], "policy.object_class: 'unicorn' is no class of model"),
     ],
 )  # fmt: skip

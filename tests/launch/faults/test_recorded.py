@@ -1,6 +1,6 @@
 """Runs in which things broke, recorded and replayed: the decisions are the rows', and the outputs the same to the byte.
 
-Here the stages are a run's own: rendered images, the shipped detector on two engines, the scripted expert.
+Here the stages are a run's own: rendered images, the shipped detector on two engines, the shipped policy.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def test_a_safe_stop_and_a_new_cell_replay(sim: SimCell, tmp_path: Path) -> None
     assert replays(tmp_path / "run")
 
 
-@pytest.mark.parametrize("mode", ["blend", "ensemble", "synchronous"])
+@pytest.mark.parametrize("mode", ["blend", "ensemble", "synchronous", "rtc"])
 def test_seams_replay(sim: SimCell, tmp_path: Path, mode: str) -> None:
     """Plans come 350 ms late, as chunks of a slow policy do."""
     config = configured(virtual_rules(), f"policy.schedule.mode={mode}")
