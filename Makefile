@@ -44,6 +44,7 @@ TRAIN_VENV ?= .venv-train
 EYEHAND_TRAIN := HF_HUB_OFFLINE=1 $(TRAIN_VENV)/bin/eyehand
 
 train-policy:
+	@test -n "$(OUT)" || { echo "OUT is empty: name a folder"; exit 2; }
 	sh deploy/training/environment.sh $(TRAIN_VENV)
 	$(EYEHAND_TRAIN) collect --episodes $(EPISODES) --moving 0.35 --seed $(SEED) --jobs $$(nproc) --out $(OUT)/demonstrations --resume
 	$(EYEHAND_TRAIN) train policy --dataset $(OUT)/demonstrations --steps $(STEPS) --threads $(THREADS) --seed $(SEED) --out $(OUT)/training --resume

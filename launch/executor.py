@@ -43,6 +43,8 @@ class Sink(Protocol):
 Timing = Callable[[Stage, int, int], int]
 # The tracker takes frames that are a little older than the newest one, as when a second camera is slower.
 LATE_NS = round(TrackerParameters().late_s * 1e9)
+# The chunk that is executed is told to a plan if no more than so many came after it: streams hold a few values.
+HELD_CHUNKS = 8
 
 
 def as_measured(_stage: Stage, measured_ns: int, _engine: int) -> int:
@@ -238,7 +240,8 @@ class Executor:
             present: Number of the chunk that is being executed; -1 = none.
         """
         source = self.tracks.get(tracks_sequence)
-        word = plan_word(ahead_ns, self.chunks.count - present if present >= 0 else 0)
+        back = self.chunks.count - present if present >= 0 else 0
+        word = plan_word(ahead_ns, back if back <= HELD_CHUNKS else 0)
         ahead_ns, back = read_plan_word(word)
         executed: ActionChunk | None = self.chunks.get(self.chunks.count - back).value if back else None
         if source.photon_ns > self._reset_ns > self._anew_ns:

@@ -118,9 +118,10 @@ def _verdict(
 
 
 def _models(config: Config) -> list[tuple[str, str | None]]:
-    """Names and hashes of the files that detect."""
+    """Names and hashes of the files that detect and plan."""
     chosen = config.detector
-    return [(used.model, used.sha256) for used in (chosen, chosen.fallback) if used is not None]
+    detects = [(used.model, used.sha256) for used in (chosen, chosen.fallback) if used is not None]
+    return [*detects, (config.policy.model, config.policy.sha256)]
 
 
 def _replay_cameras(reader: BagReader, path: Path, assignments: Sequence[str]) -> tuple[RunResult, RunAccount]:

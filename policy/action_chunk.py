@@ -30,7 +30,7 @@ class ActionChunk:
         actions: Shape (K, 7), K >= 1, read-only.
 
     Raises:
-        ValueError: If the shape, the time step or the space cannot be used, naming it.
+        ValueError: If the shape, a number, the time step or the space cannot be used, naming it.
     """
 
     stamp_ns: int
@@ -42,6 +42,8 @@ class ActionChunk:
         actions = np.array(self.actions, dtype=np.float64)
         if actions.ndim != 2 or actions.shape[1] != ACTION_SIZE or len(actions) == 0:
             raise ValueError(f"actions have shape {actions.shape}: expected (K, {ACTION_SIZE}) with K >= 1")
+        if not np.isfinite(actions).all():
+            raise ValueError(f"action {int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])} is not finite")
         if self.dt_ns <= 0:
             raise ValueError(f"dt_ns is {self.dt_ns}: expected > 0")
         if self.space not in get_args(ActionSpace):

@@ -54,7 +54,7 @@ def activations(
         args |= {"outcome": Outcome(row.outcome).name.lower(), "engine": row.engine}
         if row.rung:
             args["rung"] = Rung(row.rung).name.lower()
-        if row.decision:
+        if row.decision and row.stage == Stage.IK:
             args["changed"] = interventions(row.decision)
         args["wait_ms"] = ms(row.wait_ns)
         if measured:

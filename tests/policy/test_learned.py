@@ -92,3 +92,10 @@ def test_noise_of_a_diffusion_policy_is_drawn_from_seed_and_stamp() -> None:
 def test_a_file_that_is_no_policy_is_refused_in_one_sentence(engine: FakeEngine, sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         LearnedPolicy(engine, "it")
+
+
+def test_numbers_that_are_none_are_no_plan() -> None:
+    output = np.zeros((1, 16, 7), dtype=np.float32)
+    output[0, 3, 2] = np.nan
+    with pytest.raises(ValueError, match="action 3 is not finite"):
+        LearnedPolicy(FakeEngine(spec(), lambda _: output), "it").plan(observation())
