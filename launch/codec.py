@@ -42,7 +42,7 @@ def encode_tracks(value: Tracks) -> bytes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedTracks:
-    """What was recorded of `Tracks`, one row per live track; each field as it is there."""
+    """What was recorded of `Tracks`, one row per live track; each field as it is there, `age_s` out of those before."""
 
     stamp_ns: int
     class_names: tuple[str, ...]
@@ -54,10 +54,20 @@ class RecordedTracks:
     scores: npt.NDArray[np.float32]
     state: npt.NDArray[np.uint8]
     last_seen_ns: IntArray
+    age_s: Array
 
 
-def decode_tracks(payload: bytes, class_names: tuple[str, ...]) -> RecordedTracks:
-    """Tracks in `base` as `encode_tracks` wrote them; the names of the classes are the detector's."""
+def decode_tracks(
+    payload: bytes, class_names: tuple[str, ...], first_seen_ns: dict[int, int] | None = None
+) -> RecordedTracks:
+    """Tracks in `base` as `encode_tracks` wrote them.
+
+    Args:
+        payload: The record.
+        class_names: The detector's.
+        first_seen_ns: When each identity of the episode was seen first [ns], from the records before this one; those
+            that are new here are added. Without it all are as if they were new.
+    """
     stamp_ns, count = struct.unpack_from("<qi", payload)
     at = 12
     columns: list[Any] = []
@@ -68,7 +78,10 @@ def decode_tracks(payload: bytes, class_names: tuple[str, ...]) -> RecordedTrack
         size = count * int(np.prod(shape, dtype=np.int64))
         columns.append(np.frombuffer(payload, kind, size, at).reshape(count, *shape))
         at += columns[-1].nbytes
-    return RecordedTracks(stamp_ns, class_names, *columns)
+    born_ns = {} if first_seen_ns is None else first_seen_ns
+    ids, last_seen_ns = columns[0].tolist(), columns[7].tolist()
+    age_s = [(stamp_ns - born_ns.setdefault(*seen)) * 1e-9 for seen in zip(ids, last_seen_ns, strict=True)]
+    return RecordedTracks(stamp_ns, class_names, *columns, np.array(age_s, dtype=np.float64))
 
 
 def decode_chunk(payload: bytes) -> ActionChunk:

@@ -13,7 +13,6 @@ from launch.collecting.jobs import attempts
 from launch.collecting.recorded import RecordedRun
 from launch.config import Config, to_yaml
 from launch.config.rig import CameraConfig
-from launch.config.tree import PolicyConfig
 from launch.interruption import Interruption
 from launch.session import Progress
 from launch.sources import check_simulated
@@ -138,10 +137,20 @@ def recorded_format(run: RecordedRun, space: ActionSpace, *, images: bool) -> Da
 
 
 def taught_by_the_expert(config: Config) -> Config:
-    """The configuration with the scripted expert as its policy: options of another one are not the expert's."""
+    """The configuration with the scripted expert as its policy; its other settings stay.
+
+    Raises:
+        BadInput: If it has options of another policy: they are not the expert's.
+    """
     if config.policy.type == "expert":
         return config
-    return config.model_copy(update={"policy": PolicyConfig(type="expert", object_class=config.policy.object_class)})
+    if config.policy.options:
+        raise BadInput(
+            f"policy.options: {', '.join(config.policy.options)} of policy.type {config.policy.type}, demonstrations "
+            "are the expert's: leave them out, or add --set policy.type=expert if they are meant for it"
+        )
+    expert: dict[str, object] = {"type": "expert", "options": {}, "file": None, "sha256": None}
+    return config.model_copy(update={"policy": config.policy.model_copy(update=expert)})
 
 
 def dataset_format(plan: Plan) -> DatasetFormat:
@@ -170,6 +179,11 @@ def _check(config: Config) -> None:
     check_simulated(config.rig)
     if config.task is None or config.rig.arm is None:
         raise BadInput(f"configuration {config.name} has no task or no arm: there is nothing to demonstrate")
+    if len(config.rig.cameras) != 1:
+        raise BadInput(
+            f"rig.cameras: {config.rig.name} has {len(config.rig.cameras)}, demonstrations have one frame per action: "
+            "use a rig with one camera"
+        )
     for camera in config.rig.cameras:
         if round(1e9 / camera.rate_hz) != DT_NS:
             raise BadInput(

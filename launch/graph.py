@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from geometry import Pose, PoseBuffer, pose_spread
 from geometry.types import Array
 from launch.control_path import ControlPath
-from launch.seen_object import in_hand, seen_object
+from launch.seen_object import shown_object
 from perception.detections import Detections
 from perception.detector import Detector
 from perception.frame import Frame
@@ -152,9 +152,7 @@ class PlanStage:
 
     def _observe(self, tracks: Tracks, state: RobotState, ahead_ns: int) -> Observation:
         base_T_tcp = self._arm.tcp(state.joint_positions_rad)
-        seen = seen_object(tracks, self._object_class)
-        if ahead_ns and not in_hand(seen.position_m, base_T_tcp.translation, state.gripper_opening):
-            seen = seen_object(tracks, self._object_class, ahead_ns)
+        seen = shown_object(tracks, self._object_class, ahead_ns, base_T_tcp.translation, state.gripper_opening)
         return Observation(
             stamp_ns=tracks.stamp_ns,
             joint_positions_rad=state.joint_positions_rad,

@@ -75,6 +75,24 @@ def seen_object(tracks: Tracks | RecordedTracks, object_class: str, ahead_ns: in
     return SeenObject(position + ahead_s * velocity, predicted, velocity, spread, age_s, ahead_ns)
 
 
+def shown_object(
+    tracks: Tracks | RecordedTracks, object_class: str, ahead_ns: int, tcp_m: Array, gripper_opening: float
+) -> SeenObject:
+    """The object as a policy is shown it: where it will be, unless the hand holds it.
+
+    Args:
+        tracks: All live tracks.
+        object_class: Name of its class.
+        ahead_ns: How far to predict [ns].
+        tcp_m: Shape (3,), the point between the finger tips [m].
+        gripper_opening: 0 = closed, 1 = open.
+    """
+    seen = seen_object(tracks, object_class)
+    if not ahead_ns or in_hand(seen.position_m, tcp_m, gripper_opening):
+        return seen
+    return seen_object(tracks, object_class, ahead_ns)
+
+
 def in_hand(position_m: Array, tcp_m: Array, gripper_opening: float) -> bool:
     """Whether an object goes where the hand goes: between fingers that are not open. Its own velocity predicts nothing.
 

@@ -8,9 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.synchronize import Event
 from typing import Final
 
+from deploy.errors import Missing
 from launch.collecting.cell import Attempt, CollectingCell, Plan
 
 _LOOK_S: Final = 0.2
@@ -34,6 +36,7 @@ def attempts(plan: Plan, numbers: Sequence[int], jobs: int, interrupted: Callabl
         interrupted: Asked often whether to end; the episodes that are going on are broken off.
 
     Raises:
+        Missing: If a process was killed.
         Exception: What went wrong in an episode.
     """
     if jobs == 1 or len(numbers) <= 1:
@@ -44,6 +47,7 @@ def attempts(plan: Plan, numbers: Sequence[int], jobs: int, interrupted: Callabl
     stop = context.Event()
     waiting = deque(numbers)
     going: deque[Future[Attempt]] = deque()
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(jobs, context, _begin, (plan, stop)) as pool:
         try:
             while waiting or going:
@@ -54,6 +58,14 @@ def attempts(plan: Plan, numbers: Sequence[int], jobs: int, interrupted: Callabl
                     return
                 going.popleft()
                 yield attempt
+        except BrokenProcessPool as error:
+            # the pool asks those that are left to end by a signal that they do not listen to, and waits for them
+            for child in set(multiprocessing.active_children()) - others:
+                child.kill()
+            raise Missing(
+                "--jobs: a process that ran episodes was killed; those before are kept: go on with --resume, with "
+                "fewer --jobs if the memory ran out"
+            ) from error
         finally:
             stop.set()
             for future in going:

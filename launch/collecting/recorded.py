@@ -18,7 +18,7 @@ from launch.collecting.cell import Attempt, episode_of
 from launch.config import Config
 from launch.ledger import Outcome, Rows, Stage, read_plan_word, rows_from_bytes
 from launch.recording import LEDGER, is_run, run_config
-from launch.seen_object import seen_object
+from launch.seen_object import shown_object
 from launch.wiring import arm_model, build_detector
 from perception.frame import Frame
 from policy.action_chunk import ActionChunk, ActionSpace
@@ -83,9 +83,13 @@ class RecordedRun:
         rows = np.concatenate(blocks) if blocks else np.empty(0, rows_from_bytes(b"").dtype)
         done = rows[rows["outcome"] == Outcome.OK]
         self._begun_ns = [int(row["now_ns"]) for row in rows[rows["stage"] == Stage.EPISODE]]
-        self._tracks: list[RecordedTracks] = [
-            decode_tracks(tracks[int(row["sequence"])], names) for row in done[done["stage"] == Stage.TRACK]
-        ]
+        self._tracks: list[RecordedTracks] = []
+        first_seen_ns: dict[int, int] = {}
+        for row in rows:
+            if row["stage"] == Stage.EPISODE:
+                first_seen_ns.clear()
+            elif row["stage"] == Stage.TRACK and row["outcome"] == Outcome.OK:
+                self._tracks.append(decode_tracks(tracks[int(row["sequence"])], names, first_seen_ns))
         self._plans = [
             _Planned(
                 int(row["now_ns"] + row["modelled_ns"]),
@@ -110,10 +114,12 @@ class RecordedRun:
         ends = [*self._begun_ns[1:], np.iinfo(np.int64).max]
         for index, (begun_ns, end_ns) in enumerate(zip(self._begun_ns, ends, strict=True)):
             detail = {"run": str(self._path), "episode": index}
-            judged = self._details[index] if index < len(self._details) else {}
+            details = self._details or []
+            judged = details[index] if index < len(details) else {}
             seed, success = int(judged.get("seed", -1)), judged.get("success")
             reason = ""
-            if self._details and index >= len(self._details):
+            ended = len(self._begun_ns) - 1 if self._details is None else len(details)
+            if index >= ended:
                 reason = "the run was broken off in it"
             elif success is False:
                 reason = "the task failed"
@@ -167,12 +173,15 @@ class RecordedRun:
         t_ns = tracks.stamp_ns
         newest = max(0, int(np.searchsorted(self._state_stamps, t_ns, side="right")) - 1)
         state = self._states[newest]
-        seen = seen_object(tracks, self.config.policy.object_class, plan.ahead_ns * self.config.policy.extrapolate)
+        base_T_tcp = self._arm.tcp(state.joint_positions_rad)
+        ahead_ns = plan.ahead_ns if self.config.policy.extrapolate else 0
+        object_class = self.config.policy.object_class
+        seen = shown_object(tracks, object_class, ahead_ns, base_T_tcp.translation, state.gripper_opening)
         observation = Observation(
             stamp_ns=t_ns,
             joint_positions_rad=state.joint_positions_rad,
             gripper_opening=state.gripper_opening,
-            base_T_tcp=self._arm.tcp(state.joint_positions_rad),
+            base_T_tcp=base_T_tcp,
             object_position_m=seen.position_m,
             object_covariance_m2=seen.covariance_m2,
             object_visible_age_s=seen.age_s,
@@ -208,10 +217,10 @@ class RecordedRun:
         ]
 
 
-def _details(path: Path) -> list[dict[str, Any]]:
-    """What the run's summary says of its episodes; nothing if nobody judged them, or there is none."""
+def _details(path: Path) -> list[dict[str, Any]] | None:
+    """What the run's summary says of each episode that ended; None without one: the run was killed."""
     try:
         summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
         return list(summary["episodes_detail"])
     except (OSError, ValueError, KeyError, TypeError):
-        return []
+        return None

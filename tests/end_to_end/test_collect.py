@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,14 @@ from tests.end_to_end.conftest import Eyehand
 
 Recorded = tuple[Path, dict[str, Any]]
 
+JOINTS = ("--action-space", "joint_position")
+COLLECT = ("collect", "--episodes", 1, "--seed", 3, "--misses", 0, *JOINTS)
+
 
 @pytest.fixture(scope="module")
 def collected(eyehand: Eyehand, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("datasets") / "d"
-    done = eyehand("collect", "--episodes", 1, "--seed", 3, "--misses", 0, "--out", folder, "--json")
+    done = eyehand(*COLLECT, "--out", folder, "--json")
     assert done.code == 0, done.err
     assert (done.json["episodes"], done.json["failed"], done.json["interrupted"]) == (1, 0, False)
     assert done.json["fingerprint"] == read_dataset(folder).fingerprint
@@ -78,12 +82,12 @@ def test_what_is_known_of_it(collected: Path) -> None:
 
 def test_going_on_with_what_is_complete_runs_nothing(collected: Path, eyehand: Eyehand) -> None:
     before = json.loads((collected / "meta/eyehand.json").read_text())
-    again = ("collect", "--episodes", 1, "--seed", 3, "--misses", 0, "--out", collected, "--json")
+    again = (*COLLECT, "--out", collected, "--json")
     done = eyehand(*again, "--resume")
     assert done.code == 0, done.err
     assert done.json["fingerprint"] == before["fingerprint"]
     assert eyehand(*again).code == 2
-    assert "another seed" in eyehand("collect", "--seed", 4, "--out", collected, "--resume").err
+    assert "another seed" in eyehand("collect", "--seed", 4, *JOINTS, "--out", collected, "--resume").err
 
 
 def seconds(order: tuple[int, ...], noise: Noise, space: str = "joint_position") -> dict[int, list[Demonstration]]:
@@ -117,7 +121,7 @@ def test_an_episode_does_not_know_what_ran_before_it() -> None:
 
 def test_a_recorded_run_is_demonstrations(recorded: Recorded, eyehand: Eyehand, tmp_path: Path) -> None:
     folder, _ = recorded
-    done = eyehand("collect", "--from-bag", folder, "--out", tmp_path / "d", "--json")
+    done = eyehand("collect", "--from-bag", folder, *JOINTS, "--out", tmp_path / "d", "--json")
     assert done.code == 0, done.err
     assert (done.json["attempts"], done.json["episodes"]) == (1, 1)
     data = read_dataset(tmp_path / "d")
@@ -132,6 +136,14 @@ def test_a_recorded_run_is_demonstrations(recorded: Recorded, eyehand: Eyehand, 
     newest = [chunk for chunk in chunks if chunk.stamp_ns < stamps[middle] - 50_000_000][-1]
     wanted = KINEMATICS.tcp(data.vectors[ACTION][middle, :6].astype(float))
     assert wanted.translation == pytest.approx(newest.sample(stamps[middle])[:3], abs=1e-5)
+
+
+def test_a_run_that_was_killed_has_no_end(recorded: Recorded, eyehand: Eyehand, tmp_path: Path) -> None:
+    killed = shutil.copytree(recorded[0], tmp_path / "killed", ignore=shutil.ignore_patterns("summary.json"))
+    done = eyehand("collect", "--from-bag", killed, "--out", tmp_path / "d", "--json")
+    assert done.code == 1, done.err
+    assert (done.json["attempts"], done.json["episodes"]) == (1, 0)
+    assert "the run was broken off in it" in done.err
 
 
 def test_pictures_of_a_recorded_run(recorded: Recorded, eyehand: Eyehand, tmp_path: Path) -> None:
@@ -149,6 +161,11 @@ def test_pictures_of_a_recorded_run(recorded: Recorded, eyehand: Eyehand, tmp_pa
         (("--from-bag", "nowhere"), "nowhere"),
         (("--set", "rig.cameras.0.rate_hz=20"), "20 frames/s, demonstrations have one per action, 10/s"),
         (("--set", "task=null"), "no task"),
+        (("--set", "rig=sim_ur10e_two_cameras"), "use a rig with one camera"),
+        (
+            ("--set", "policy.type=learned", "--set", "policy.options.seed=1"),
+            "policy.options: seed of policy.type learned",
+        ),
     ],
 )
 def test_what_cannot_be_demonstrated_on_is_refused(

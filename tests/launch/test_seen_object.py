@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from geometry.types import Array
+from launch.codec import decode_tracks, encode_tracks
 from launch.ledger import plan_word, read_plan_word
-from launch.seen_object import in_hand, seen_object
+from launch.seen_object import in_hand, seen_object, shown_object
 from tracking import BaseFrameTracker, Points, Tracks
 
 PERIOD_NS = 100_000_000
@@ -79,3 +80,24 @@ def test_what_went_out_of_sight_is_predicted_no_further() -> None:
     np.testing.assert_array_equal(
         seen_object(later, "red_cube", 300_000_000).position_m, seen_object(later, "red_cube").position_m
     )
+
+
+def test_the_hand_decides_whether_the_object_is_shown_ahead() -> None:
+    tracks = watched(np.array([0.0, 0.05, 0.0]))
+    now, later = seen_object(tracks, "red_cube"), seen_object(tracks, "red_cube", 300_000_000)
+    for opening, wanted in ((0.5, now), (1.0, later)):
+        shown = shown_object(tracks, "red_cube", 300_000_000, now.position_m, opening)
+        np.testing.assert_array_equal(shown.position_m, wanted.position_m)
+        assert shown.ahead_ns == wanted.ahead_ns
+
+
+def test_recorded_tracks_are_as_old_as_those_before_make_them() -> None:
+    velocity, first_seen_ns = np.array([0.0, 0.05, 0.0]), dict[int, int]()
+    for looks in range(1, 31):
+        tracks = watched(velocity, looks)
+        recorded = decode_tracks(encode_tracks(tracks), tracks.class_names, first_seen_ns)
+        np.testing.assert_allclose(recorded.age_s, tracks.age_s, atol=1e-12)
+    shown = seen_object(recorded, "red_cube", 300_000_000)
+    np.testing.assert_array_equal(shown.position_m, seen_object(tracks, "red_cube", 300_000_000).position_m)
+    assert shown.velocity_m_s.any()
+    np.testing.assert_array_equal(decode_tracks(encode_tracks(tracks), tracks.class_names).age_s, [0.0])

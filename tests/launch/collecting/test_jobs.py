@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from dataclasses import replace
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 pytest.importorskip("pyarrow.parquet", reason="needs the extra dataset")
 pytest.importorskip("mujoco", reason="needs the extra sim")
 
-from deploy.errors import BadInput
+from deploy.errors import BadInput, Missing
 from launch.collect import taught_by_the_expert
 from launch.collecting.cell import Plan
 from launch.collecting.jobs import attempts
@@ -44,3 +47,23 @@ def test_a_mistake_in_a_process_is_told(plan: Plan, jobs: int) -> None:
     wrong = replace(plan, config=plan.config.model_copy(update={"policy": policy}))
     with pytest.raises(BadInput, match="'unicorn' is no class of model"):
         list(attempts(wrong, range(2), jobs, lambda: False))
+
+
+def test_a_process_that_is_killed_is_told(plan: Plan) -> None:
+    before = set(multiprocessing.active_children())
+    handed_on = attempts(plan, range(8), 2, lambda: False)
+    next(handed_on)
+    child = next(iter(set(multiprocessing.active_children()) - before))
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    with pytest.raises(Missing, match="killed; those before are kept: go on with --resume"):
+        list(handed_on)
+    assert set(multiprocessing.active_children()) <= before
+
+
+def test_settings_of_the_policy_stay_when_the_expert_takes_over() -> None:
+    learned = load_config("sim_pick_place", ["policy.type=learned", "policy.extrapolate=false"])
+    taught = taught_by_the_expert(learned).policy
+    assert (taught.type, taught.extrapolate) == ("expert", False)
+    with pytest.raises(BadInput, match=r"add --set policy\.type=expert"):
+        taught_by_the_expert(load_config("sim_pick_place", ["policy.type=learned", "policy.options.close_s=0.4"]))
