@@ -81,7 +81,8 @@ def decode_tracks(
     born_ns = {} if first_seen_ns is None else first_seen_ns
     ids, last_seen_ns = columns[0].tolist(), columns[7].tolist()
     age_s = [(stamp_ns - born_ns.setdefault(*seen)) * 1e-9 for seen in zip(ids, last_seen_ns, strict=True)]
-    return RecordedTracks(stamp_ns, class_names, *columns, np.array(age_s, dtype=np.float64))
+    columns.append(np.array(age_s, dtype=np.float64))
+    return RecordedTracks(stamp_ns, class_names, *columns)
 
 
 def decode_chunk(payload: bytes) -> ActionChunk:
