@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from deploy.errors import BadInput
+from deploy.model_store import CARD_FILE
 from deploy.passport import file_sha256
 from policy.spec import KINDS
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor.json", "policy_postprocessor.json"
 DESCRIPTION = "eyehand_policy.json"
+OWN_LICENSE = "Apache-2.0"
 # Where the folder with the weights lies below what a training left, ours and LeRobot's.
 _BELOW = ("", "checkpoint", "pretrained_model", "last/pretrained_model", "checkpoints/last/pretrained_model")
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
@@ -59,6 +63,16 @@ class Checkpoint:
             if (folder / DESCRIPTION).is_file():
                 return folder / DESCRIPTION
         return None
+
+    @property
+    def authors_license(self) -> str:
+        """`license` in the front matter of its card; empty if there is none."""
+        return _said_license(self.folder / CARD_FILE)
+
+    @property
+    def license(self) -> str:
+        """As its author says; else that of our own trainings; else `unknown`."""
+        return self.authors_license or ("unknown" if self.description is None else OWN_LICENSE)
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -110,6 +124,17 @@ def _instead(folder: Path) -> str:
         f": its weights are in {pickles[0]}, a pickle, which can run code when it is loaded; save it with "
         "policy.save_pretrained"
     )
+
+
+def _said_license(card: Path) -> str:
+    """What the front matter of a card says; empty if it says nothing that can be read."""
+    try:
+        start, *rest = card.read_text(encoding="utf-8").split("---\n", 2)
+        said = yaml.safe_load(rest[0]) if len(rest) == 2 and not start.strip() else None
+    except (OSError, ValueError, yaml.YAMLError):
+        return ""
+    found = said.get("license") if isinstance(said, dict) else None
+    return found.strip() if isinstance(found, str) else ""
 
 
 def _check_config(folder: Path, config: dict[str, Any]) -> None:

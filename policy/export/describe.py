@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,11 +22,13 @@ def describe(
     Args:
         checkpoint: The policy.
         chunk_size: Actions that it gives at once.
-        data: The demonstrations that it was trained on, where its training left no description.
+        data: The demonstrations that it was trained on: all of the description where its training left none, else
+            what that does not say of the robot, the object and the bin.
         action_space: What the actions mean, where neither says it.
 
     Raises:
-        BadInput: If nobody says what the numbers mean, or what is said does not fit the network.
+        BadInput: If nobody says what the numbers mean, what is said does not fit the network, or it was trained on
+            another dataset.
     """
     file = checkpoint.description
     if file is not None:
@@ -33,7 +36,7 @@ def describe(
         if action_space not in (None, spec.action_space):
             raise BadInput(f"--action-space {action_space}: {file} says {spec.action_space}; leave it out")
         _check(checkpoint, spec, chunk_size, str(file))
-        return spec
+        return spec if data is None else _completed(spec, data, file)
     if data is None:
         raise BadInput(
             f"checkpoint {checkpoint.folder} has no {DESCRIPTION}, and LeRobot's own files name no joint and no unit: "
@@ -44,6 +47,23 @@ def describe(
     spec.check(where)
     _check(checkpoint, spec, chunk_size, where)
     return spec
+
+
+def _completed(spec: PolicySpec, data: Demonstrations, file: Path) -> PolicySpec:
+    """A training's note with what it does not say, as the dataset says it."""
+    if spec.dataset and spec.dataset != data.fingerprint:
+        raise BadInput(
+            f"--dataset {data.folder} has fingerprint {data.fingerprint[:12]}, {file} says that the policy was trained "
+            f"on {spec.dataset[:12]}: give that one, or leave it out"
+        )
+    completed = replace(
+        spec,
+        robot=spec.robot or data.robot,
+        object_class=spec.object_class or data.object_class,
+        bin_in_base_m=spec.bin_in_base_m or data.bin_in_base_m,
+    )
+    completed.check(f"--dataset {data.folder}")
+    return completed
 
 
 def _of_dataset(checkpoint: Checkpoint, chunk_size: int, data: Demonstrations, action_space: str | None) -> PolicySpec:
@@ -68,6 +88,9 @@ def _of_dataset(checkpoint: Checkpoint, chunk_size: int, data: Demonstrations, a
         vectors=tuple(vectors),
         images=tuple(images),
         dataset=data.fingerprint,
+        robot=data.robot,
+        object_class=data.object_class,
+        bin_in_base_m=data.bin_in_base_m,
     )
 
 

@@ -71,8 +71,9 @@ def write_passport(
                         "vision_backbone", "horizon", "down_dims")
             if config.get(key) is not None and (key != "vision_backbone" or spec.images)
         },
+        license=checkpoint.license,
     ).write(passport_path(target))  # fmt: skip
-    (place / CARD_FILE).write_text(_card(passport, spec, parity), encoding="utf-8")
+    (place / CARD_FILE).write_text(_card(passport, spec, parity, checkpoint), encoding="utf-8")
     return passport
 
 
@@ -80,7 +81,7 @@ def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def _card(passport: PolicyPassport, spec: PolicySpec, parity: Parity) -> str:
+def _card(passport: PolicyPassport, spec: PolicySpec, parity: Parity, checkpoint: Checkpoint) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in passport.made_by.items())
     reads = "\n".join(f"- `{name}`, {shape}: {_told(spec, name)}" for name, shape in passport.inputs.items())
     limits = "\n".join(
@@ -110,7 +111,7 @@ Writes `action`, {passport.outputs["action"]}; in the demonstrations:
 | --- | --- | --- | --- |
 {limits}
 
-- demonstrations: `{spec.dataset or "unknown"}`
+- demonstrations: `{spec.dataset or "unknown"}`{_taught(spec)}
 - file: {passport.size_bytes / 1e6:.1f} MB, sha256 `{passport.sha256}`
 - made by: {versions}
 
@@ -118,8 +119,27 @@ Against LeRobot's own `predict_action_chunk`, with its processors: {parity}.
 
 ## Licence
 
-Apache-2.0, as LeRobot; the demonstrations may have terms of their own.
+{_terms(checkpoint)}
 """
+
+
+def _taught(spec: PolicySpec) -> str:
+    place = ", ".join(f"{each:g}" for each in spec.bin_in_base_m)
+    parts = (
+        spec.robot and f"robot `{spec.robot}`",
+        spec.object_class and f"object `{spec.object_class}`",
+        place and f"bin at ({place}) m of the base",
+    )
+    return "".join(f", {part}" for part in parts if part)
+
+
+def _terms(checkpoint: Checkpoint) -> str:
+    found = checkpoint.license
+    if found == "unknown":
+        return "Unknown: the checkpoint does not say. Ask its author before you pass it on."
+    if checkpoint.authors_license:
+        return f"{found}, as its author says; the demonstrations may have terms of their own."
+    return f"{found}, as LeRobot; the demonstrations may have terms of their own."
 
 
 def _told(spec: PolicySpec, name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from deploy.errors import BadInput, require
 from geometry.types import IntArray
@@ -33,6 +34,9 @@ class Demonstrations:
         images: Height and width [px] of each picture, by feature.
         action_space: What the actions mean; None if the dataset does not say.
         fingerprint: SHA-256 over the vectors and episodes.
+        robot: Model of the arm; empty if the dataset does not say, like the two below.
+        object_class: What is picked.
+        bin_in_base_m: Where it is placed: x, y, z in the robot's base [m].
     """
 
     folder: Path
@@ -43,6 +47,9 @@ class Demonstrations:
     images: dict[str, tuple[int, int]]
     action_space: ActionSpace | None
     fingerprint: str
+    robot: str = ""
+    object_class: str = ""
+    bin_in_base_m: tuple[float, ...] = ()
 
     @property
     def episodes(self) -> IntArray:
@@ -61,13 +68,21 @@ def read_demonstrations(folder: Path) -> Demonstrations:
         folder: Its root, with `meta/` and `data/`.
 
     Raises:
-        BadInput: If it is no such dataset, or has no states, no actions, or numbers that are not finite.
+        BadInput: If it is no such dataset, has no states, no actions, numbers that are not finite, or units that are
+            not ours.
         Missing: If pyarrow cannot be imported.
     """
     info = _json(folder / "meta" / "info.json")
     version = info.get("codebase_version")
     if version != FORMAT:
         raise BadInput(f"--dataset {folder}: codebase_version is {version!r}, expected {FORMAT!r}: convert it")
+    for key, kind in (("features", dict), ("fps", (int, float)), ("total_frames", int)):
+        if not isinstance(info.get(key), kind):
+            raise BadInput(
+                f"--dataset {folder}: meta/info.json has no valid {key}; expected a LeRobot dataset of {FORMAT}"
+            )
+    if info["fps"] <= 0:
+        raise BadInput(f"--dataset {folder}: fps is {info['fps']}, expected more than 0")
     features = info["features"]
     for feature in (STATE, ACTION):
         if feature not in features:
@@ -84,16 +99,44 @@ def read_demonstrations(folder: Path) -> Demonstrations:
     space = ours.get("action_space")
     if space is not None and space not in get_args(ActionSpace):
         raise BadInput(f"{meta}: action_space is {space!r}, expected {', '.join(get_args(ActionSpace))}")
+    names = {feature: _names(features[feature], feature) for feature in wanted}
+    _check_units(meta, ours.get("units") or {}, [name for each in names.values() for name in each])
     return Demonstrations(
         folder=folder,
         fps=float(info["fps"]),
         vectors=vectors,
-        names={feature: _names(features[feature], feature) for feature in wanted},
+        names=names,
         episode=columns["episode_index"],
         images={name: _size(feature) for name, feature in features.items() if name.startswith(IMAGES)},
         action_space=space,
         fingerprint=ours.get("fingerprint") or _fingerprint(vectors, columns["episode_index"]),
+        robot=str(ours.get("robot") or ""),
+        object_class=str(ours.get("object_class") or ""),
+        bin_in_base_m=_bin(meta, ours.get("configuration")),
     )
+
+
+def _check_units(meta: Path, said: Any, names: list[str]) -> None:
+    """The dataset's units must be ours: numbers are taken as they stand."""
+    if not isinstance(said, dict):
+        raise BadInput(f"{meta}: units is {said!r}, expected a unit by each name; collect it again")
+    for name in names:
+        unit, expected = said.get(name), unit_of(name)
+        if None not in (unit, expected) and unit != expected:
+            raise BadInput(f"{meta}: {name} is in {unit!r}, expected {expected!r}: convert the dataset")
+
+
+def _bin(meta: Path, configuration: Any) -> tuple[float, ...]:
+    """Where the task of a configuration (YAML) has its bin; empty if it does not say."""
+    if configuration is None:
+        return ()
+    try:
+        content = yaml.safe_load(configuration)
+        task = content.get("task") or {}
+        return tuple(float(part) for part in task.get("bin_in_base_m") or ())
+    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"{meta}: configuration cannot be read ({reason}); expected YAML, or none") from error
 
 
 def _columns(folder: Path, names: list[str], frames: int) -> dict[str, Any]:

@@ -59,6 +59,9 @@ def describe(
         ),
         prefix=prefix,
         dataset=data.fingerprint,
+        robot=data.robot,
+        object_class=data.object_class,
+        bin_in_base_m=data.bin_in_base_m,
     )
     spec.check(f"--dataset {data.folder}")
     return spec

@@ -27,10 +27,11 @@ Network = Callable[[Mapping[str, Tensor]], Tensor]
 def spec(space: Any = "joint_position", prefix: int = 0, **change: Any) -> PolicySpec:
     names = action_names(space)
     environment = (*ENVIRONMENT_NAMES, *prefix_names(space, prefix))
+    most = 0.1 if space == "joint_delta" else 1.0
     made = PolicySpec(
         kind="act", chunk_size=16, dt_ns=100_000_000, action_space=space,
         action_names=names, action_units=tuple(UNITS[name] for name in names),
-        action_min=(-1.0,) * 7, action_max=(1.0,) * 7,
+        action_min=(*(-most,) * 6, 0.0), action_max=(*(most,) * 6, 1.0),
         vectors=(
             VectorSpec(STATE, STATE_NAMES, tuple(UNITS[name] for name in STATE_NAMES)),
             VectorSpec(ENVIRONMENT, environment, tuple(str(unit_of(name)) for name in environment)),

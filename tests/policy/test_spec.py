@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -59,5 +61,72 @@ def test_another_robots_joints() -> None:
 
 def test_angles_that_the_robot_cannot_have() -> None:
     degrees = spec(action_min=(-90.0,) * 7)
-    with pytest.raises(BadInput, match=r"shoulder_pan_joint was taught from -90.000 .* in degrees"):
+    with pytest.raises(BadInput, match=r"shoulder_pan_joint.pos was taught from -90.000 .* in degrees"):
         degrees.check_robot("it", JOINTS, LOWER, UPPER)
+
+
+SPEEDS = (2.0,) * 6
+
+
+def limits(most: float, gripper: float = 1.0) -> dict[str, Any]:
+    return {"action_min": (*(-most,) * 6, 0.0), "action_max": (*(most,) * 6, gripper)}
+
+
+@pytest.mark.parametrize("most", [2.0, 2.09])
+def test_what_the_robot_can_do(most: float) -> None:
+    spec("joint_velocity", **limits(most)).check_robot("it", JOINTS, LOWER, UPPER, speeds_rad_s=SPEEDS)
+    spec("joint_delta", **limits(most / 10)).check_robot("it", JOINTS, LOWER, UPPER, speeds_rad_s=SPEEDS)
+    spec("ee_pose", **limits(most, 1.04)).check_robot("it", JOINTS, LOWER, UPPER, speeds_rad_s=SPEEDS)
+
+
+@pytest.mark.parametrize(
+    ("space", "change", "words"),
+    [
+        ("joint_velocity", limits(2.2), r"shoulder_pan_joint.vel was taught from -2.200 to 2.200 rad/s, .* in degrees"),
+        ("joint_delta", limits(0.22), r"shoulder_pan_joint.delta was taught from -0.220 to 0.220 rad, .* in degrees"),
+        ("ee_pose", limits(850.0), r"tcp.x was taught from -850.000 to 850.000 m, .* in millimetres"),
+        ("joint_position", limits(1.0, 255.0), r"gripper.pos was taught from 0.000 to 255.000, expected an opening"),
+    ],
+)
+def test_what_the_robot_cannot_do(space: str, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        spec(space, **change).check_robot("it", JOINTS, LOWER, UPPER, speeds_rad_s=SPEEDS)
+
+
+def test_another_robot() -> None:
+    with pytest.raises(BadInput, match="taught on a ur10e, the robot is a ur5e: use a policy"):
+        spec(robot="ur10e").check_robot("it", JOINTS, LOWER, UPPER, robot="ur5e")
+    for taught, robot in (("ur10e", "ur10e"), ("", "ur5e"), ("ur10e", "")):
+        spec(robot=taught).check_robot("it", JOINTS, LOWER, UPPER, robot=robot)
+
+
+def test_the_cell_may_be_left_out() -> None:
+    cell: dict[str, Any] = {"robot": "ur10e", "object_class": "mug", "bin_in_base_m": (0.5, 0.0, 0.1)}
+    assert PolicySpec.from_json(spec(**cell).to_json(), "it") == spec(**cell)
+    content = json.loads(spec(**cell).to_json())
+    for name in cell:
+        del content[name]
+    assert PolicySpec.from_json(json.dumps(content), "it") == spec()
+    with pytest.raises(BadInput, match="bin_in_base_m has 2 numbers"):
+        spec(bin_in_base_m=(0.5, 0.0)).check("it")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prefix": "3"}, {"prefix": -1}, {"prefix": 10**9}, {"dt_ns": "a"}, {"dt_ns": 0.5}, {"chunk_size": None},
+        {"action_min": ["a"] * 7}, {"action_min": 3}, {"action_max": [float("nan")] * 7}, {"action_names": [1] * 7},
+        {"action_units": None}, {"action_space": []}, {"kind": {}}, {"vectors": 3}, {"vectors": [{"name": "x"}]},
+        {"vectors": [{"name": 1, "names": [2], "units": [3]}]}, {"images": [{"name": "x"}]}, {"dataset": 1},
+        {"robot": 5}, {"bin_in_base_m": "here"}, {"mood": "good"},
+    ],
+)  # fmt: skip
+def test_wrong_types_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=r"^it: "):
+        PolicySpec.from_json(json.dumps({**json.loads(spec().to_json()), **change}), "it")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "null", '"act"'])
+def test_what_is_no_description(text: str) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        PolicySpec.from_json(text, "it")

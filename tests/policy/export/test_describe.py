@@ -40,9 +40,26 @@ def test_the_note_of_the_training_is_taken(tmp_path: Path) -> None:
     (tmp_path / "eyehand_policy.json").write_text(spec().to_json())
     checkpoint = open_checkpoint(tmp_path)
     assert describe(checkpoint, 16, None, None) == spec()
-    assert describe(checkpoint, 16, demonstrations(fps=30.0), "joint_position") == spec(), "the note counts"
+    same = demonstrations(fps=30.0, fingerprint="0123")
+    assert describe(checkpoint, 16, same, "joint_position") == spec(), "the note counts"
+    with pytest.raises(BadInput, match=r"--dataset demos has fingerprint ab12, .*trained on 0123: give that one"):
+        describe(checkpoint, 16, demonstrations(), None)
     with pytest.raises(BadInput, match=r"--action-space ee_pose: .*eyehand_policy\.json says joint_position"):
         describe(checkpoint, 16, None, "ee_pose")
+
+
+def test_the_dataset_adds_what_the_note_lacks(tmp_path: Path) -> None:
+    cell: dict[str, Any] = {"robot": "ur10e", "object_class": "red_cube", "bin_in_base_m": (-0.65, -0.45, 0.0)}
+    write_checkpoint(tmp_path)
+    note = tmp_path / "eyehand_policy.json"
+    note.write_text(spec().to_json())
+    data = demonstrations(fingerprint="0123", **cell)
+    assert describe(open_checkpoint(tmp_path), 16, data, None) == spec(**cell)
+    note.write_text(spec(object_class="mug").to_json())
+    assert describe(open_checkpoint(tmp_path), 16, data, None).object_class == "mug", "the note counts"
+    note.unlink()
+    found = describe(open_checkpoint(tmp_path), 16, data, None)
+    assert {name: getattr(found, name) for name in cell} == cell
 
 
 def test_the_dataset_says_the_rest(tmp_path: Path) -> None:

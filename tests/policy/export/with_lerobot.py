@@ -36,7 +36,7 @@ def save_policy(
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     images = (ImageSpec(CAMERA, "wrist", 32, 48),) if image else ()
-    described = replace(spec(prefix=prefix), kind=kind, images=images)
+    described = replace(spec(prefix=prefix), kind=kind, images=images, dataset="toy")
     mode = NormalizationMode.MEAN_STD if kind == "act" else NormalizationMode.MIN_MAX
     sizes = {vector.name: len(vector.names) for vector in described.vectors} | {ACTION: 7}
     kinds = {STATE: FeatureType.STATE, ENVIRONMENT: FeatureType.ENV, ACTION: FeatureType.ACTION}

@@ -71,6 +71,21 @@ def test_a_dataset_of_another_maker_is_known_by_its_values(copy: Path) -> None:
     assert read_demonstrations(copy).fingerprint != data.fingerprint
 
 
+def account(folder: Path, **content: Any) -> None:
+    (folder / "meta" / "eyehand.json").write_text(json.dumps(content))
+
+
+def test_the_cell_is_read(copy: Path) -> None:
+    data = read_demonstrations(copy)
+    assert (data.robot, data.object_class, data.bin_in_base_m) == ("", "", ())
+    task = "task:\n  bin_in_base_m: [-0.65, -0.45, 0]\n"
+    account(copy, robot="ur10e", object_class="red_cube", configuration=task, units={"tcp.x": "m"})
+    data = read_demonstrations(copy)
+    assert (data.robot, data.object_class, data.bin_in_base_m) == ("ur10e", "red_cube", (-0.65, -0.45, 0.0))
+    account(copy, configuration="task: null")
+    assert read_demonstrations(copy).bin_in_base_m == ()
+
+
 def not_finite(folder: Path) -> None:
     table = pq.read_table(folder / DATA)
     action = np.array(table[ACTION].to_pylist(), dtype=np.float32)
@@ -90,6 +105,14 @@ def not_finite(folder: Path) -> None:
         (lambda f: shutil.rmtree(f / "data"), r"no data/chunk-\*/file-\*.parquet"),
         (lambda f: (f / DATA).write_bytes(b"PAR1"), "cannot be read"),
         (lambda f: (f / "meta" / "eyehand.json").write_text('{"action_space": "pose"}'), "action_space is 'pose'"),
+        (lambda f: info(f, lambda c: c.pop("features")), "meta/info.json has no valid features"),
+        (lambda f: info(f, lambda c: c.pop("fps")), "meta/info.json has no valid fps"),
+        (lambda f: info(f, lambda c: c.update(fps=0)), "fps is 0, expected more than 0"),
+        (lambda f: info(f, lambda c: c.pop("total_frames")), "meta/info.json has no valid total_frames"),
+        (lambda f: account(f, units={"elbow_joint.pos": "deg"}), "elbow_joint.pos is in 'deg', expected 'rad'"),
+        (lambda f: account(f, units=["rad"]), "expected a unit by each name"),
+        (lambda f: account(f, configuration="task: ["), "configuration cannot be read"),
+        (lambda f: account(f, configuration="task: {bin_in_base_m: 3}"), "configuration cannot be read"),
         (not_finite, "action of frame 5 is not finite"),
     ],
 )

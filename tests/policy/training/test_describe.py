@@ -27,6 +27,12 @@ def test_it_says_what_the_policy_reads_and_writes() -> None:
     assert PolicySpec.from_json(spec.to_json(), "here") == spec
 
 
+def test_it_says_what_cell_it_was_taught_in() -> None:
+    data = replace(DATA, robot="ur5e", object_class="mug", bin_in_base_m=(0.1, 0.2, 0.3))
+    spec = describe(data, "act", 16, None, None)
+    assert (spec.robot, spec.object_class, spec.bin_in_base_m) == ("ur5e", "mug", (0.1, 0.2, 0.3))
+
+
 @pytest.mark.parametrize(("space", "prefix"), [("joint_delta", 0), ("joint_velocity", 0), ("ee_pose", 8)])
 def test_the_usual_prefix(space: Any, prefix: int) -> None:
     assert describe(made_up(space=space), "diffusion", 16, None, None).prefix == prefix
