@@ -75,7 +75,7 @@ class SealedPassport(Part):
         speed: `verified`, or why not.
         metrics: Figures by the name of what they were measured on.
         training: Settings, data and commands.
-        license: SPDX expression.
+        license: SPDX expression, or `unknown`.
         seal: Hash of all the rest.
     """
 

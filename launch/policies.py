@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from deploy.artifacts import artifact_for
@@ -18,6 +19,8 @@ from policy.features import JOINTS
 from robot.kinematics import limits_named
 
 LEARNED: Final = "learned"
+# a bin no further than this from where it was taught is the same one [m]
+BIN_TOLERANCE_M: Final = 0.02
 
 
 def resolve_policy(policy: PolicyConfig) -> PolicyConfig:
@@ -30,10 +33,11 @@ def resolve_policy(policy: PolicyConfig) -> PolicyConfig:
         return policy
     model = ModelStore().find(policy.model)
     wanted = artifact_for(policy.backend, policy.precision)
-    if policy.file is not None:
-        wanted = [policy.file]
-    elif model.onnx_path.name != MODEL_FILE or not wanted:
+    if model.onnx_path.name != MODEL_FILE or not wanted:
         wanted = [model.onnx_path.name]
+    # with a hash beside it, it is what a recorded run used: it counts as long as precision and engine still suit it
+    if policy.file is not None and (policy.sha256 is None or policy.file in wanted):
+        wanted = [policy.file]
     there = {model.onnx_path.name, *model.artifacts}
     path, _ = model.artifact(next((name for name in wanted if name in there), wanted[0]))
     return policy.model_copy(update={"file": path.name, "sha256": file_sha256(path)})
@@ -48,6 +52,7 @@ def build_policy(config: Config) -> Policy:
     chosen = config.policy
     options = dict(chosen.options)
     if chosen.type == LEARNED:
+        options.setdefault("seed", config.seed)
         policy: Policy = load_policy(chosen, **options)
     else:
         if config.task is not None:
@@ -61,7 +66,11 @@ def build_policy(config: Config) -> Policy:
     _check_times(config, policy)
     if config.rig.arm is not None and isinstance(policy, LearnedPolicy):
         limits = limits_named(config.rig.arm.model)
-        policy.spec.check_robot(_called(chosen), JOINTS, limits.lower_rad, limits.upper_rad)
+        policy.spec.check_robot(
+            _called(chosen), JOINTS, limits.lower_rad, limits.upper_rad,
+            robot=config.rig.arm.model, speeds_rad_s=limits.velocity_rad_s,
+        )  # fmt: skip
+        _check_task(config, policy)
         _check_cameras(config, policy)
     return policy
 
@@ -107,6 +116,24 @@ def _check_times(config: Config, policy: Policy) -> None:
             f"{_called(chosen)} plans {lasts_s:g} s ahead ({policy.chunk_size} actions, {dt_ms:g} ms apart), "
             f"policy.schedule.margin_s is {needed_s:g}: no chunk would last until the next; use longer ones, or a "
             "shorter margin"
+        )
+
+
+def _check_task(config: Config, policy: LearnedPolicy) -> None:
+    """What it was taught to pick, and where to place it, must be what the run is about."""
+    spec, chosen = policy.spec, config.policy
+    if spec.object_class not in ("", chosen.object_class):
+        raise BadInput(
+            f"{_called(chosen)} was taught to pick {spec.object_class!r}, policy.object_class is "
+            f"{chosen.object_class!r}: use another policy, or set the key"
+        )
+    if config.task is None or not spec.bin_in_base_m:
+        return
+    asked = config.task.bin_in_base_m
+    if math.dist(spec.bin_in_base_m[:2], asked[:2]) > BIN_TOLERANCE_M:
+        raise BadInput(
+            f"{_called(chosen)} was taught to place at {list(spec.bin_in_base_m)} m, task.bin_in_base_m is "
+            f"{list(asked)}: collect demonstrations there, or take the expert, --set policy.type=expert"
         )
 
 
