@@ -144,7 +144,8 @@ class PlanStage:
         past = [state for state in self._states if state.stamp_ns <= tracks.stamp_ns] or self._states[:1]
         seen = self._observe(tracks, past[-1], ahead_ns if self._extrapolate else 0)
         if self._rows and present is not None and present.space == self._policy.space:
-            rows = min(self._rows, -(-ahead_ns // self._policy.dt_ns))
+            # up to the first action after it takes over: between two actions the arm follows a line
+            rows = min(self._rows, -(-ahead_ns // self._policy.dt_ns) + 1)
             seen = replace(seen, prefix=frozen(present, tracks.stamp_ns, self._policy.dt_ns, rows))
         if frame is not None:
             seen = replace(seen, images={frame.camera_name: frame.color})

@@ -120,7 +120,12 @@ class Recorded:
 
 def test_predictions_a_smaller_engine_and_a_hold_replay(sim: SimCell, tmp_path: Path) -> None:
     budget = virtual_rules(predict_age_ms=600.0, hold_age_ms=900.0, fallback=FallbackConfig(misses=4, of=8, recover=4))
-    recorded = Recorded(sim, configured(budget, TWO_ENGINES), tmp_path / "run", stall=(1500 * MS, 2800 * MS))
+    recorded = Recorded(
+        sim,
+        configured(budget, TWO_ENGINES, "policy.replan_horizon_s=1.3"),
+        tmp_path / "run",
+        stall=(1500 * MS, 2800 * MS),
+    )
     recorded.slow = lambda stage, took_ns, engine: (
         190 * MS if (stage, engine) == (Stage.DETECT, 0) and recorded.now_ns < SECOND else took_ns
     )
