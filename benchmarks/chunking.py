@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from episodes import EXPERT, Episode, Results, Row, mean, most, of_model, play_all, told
+from episodes import EXPERT, Episode, Row, add_options, mean, most, played, told
 
 from deploy.errors import BadInput
 from launch.cli.values import at_least, image_size, words
@@ -218,13 +218,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--delays", type=_delays, default=DELAYS_MS, metavar="MS", help="with commas (0,50,100,200,300)"
     )
     parser.add_argument("--episodes", type=at_least(1), default=20, help="of each cell (default %(default)s)")
-    parser.add_argument("--seed", type=at_least(0), default=71_000, help="of the first one (default %(default)s)")
-    parser.add_argument("--jobs", type=at_least(1), default=1, help="processes (default %(default)s)")
-    parser.add_argument("--profile", default="orin_agx", help="latency profile (default %(default)s)")
     parser.add_argument("--size", type=image_size, default=(320, 240), help="of the camera's pictures (320x240)")
-    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE")
-    parser.add_argument("--out", type=Path, default=Path("chunking.jsonl"), help="results, added to (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print the object alone")
+    add_options(parser, 71_000, "chunking.jsonl")
     options = parser.parse_args(arguments)
     if unknown := [mode for mode in options.modes if mode not in MODES]:
         raise BadInput(f"--modes {','.join(unknown)}: expected some of {','.join(MODES)}")
@@ -242,10 +237,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         options.policy, modes, options.delays, options.episodes, options.seed,
         profile=options.profile, size=options.size, sets=options.sets,
     )  # fmt: skip
-    episodes = [of_model(episode) for episode in episodes]
-    results = Results(options.out)
-    play_all(episodes, results, options.jobs, lambda text: print(text, file=sys.stderr, flush=True))
-    rows = results.of(episodes)
+    rows = played(episodes, options)
     cells = summarize(rows)
     picture = options.out.with_suffix(".png")
     try:

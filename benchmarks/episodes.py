@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import itertools
 import json
@@ -24,10 +25,10 @@ import numpy as np
 from smoothness import Motion, tick_of
 
 from deploy.errors import BadInput, EyehandError
-from launch import virtual_run
+from launch import graph, virtual_run
+from launch.cli.values import at_least
 from launch.config import Config, load_config
 from launch.control_path import Command, ControlPath
-from launch.graph import PlanStage
 from launch.ledger import Stage
 from launch.recording import code_sha256
 from launch.schedulers.profile import Durations
@@ -152,7 +153,7 @@ def watched(motion: Motion, truth: Truth) -> Iterator[None]:
     """While an episode runs, look at its control ticks, at what its policy sees and at its world."""
     target: list[tuple[Any, Any] | None] = [None]
     chunks = {"number": -1, "newest": None}
-    control, step, observe = ControlPath.__call__, JointTrajectory.step, PlanStage._observe  # noqa: SLF001
+    control, step, observe = ControlPath.__call__, JointTrajectory.step, graph.observe
 
     class WatchedCell(SimCell):
         def finished(self, watcher: Any) -> Callable[[], bool]:
@@ -182,8 +183,8 @@ def watched(motion: Motion, truth: Truth) -> Iterator[None]:
         )  # fmt: skip
         return command
 
-    def watched_observe(self: PlanStage, *given: Any, **named: Any) -> Any:
-        seen = observe(self, *given, **named)
+    def watched_observe(*given: Any, **named: Any) -> Any:
+        seen = observe(*given, **named)
         truth.seen = truth.seen or seen.sees_object
         return seen
 
@@ -191,7 +192,7 @@ def watched(motion: Motion, truth: Truth) -> Iterator[None]:
         mock.patch.object(virtual_run, "SimCell", WatchedCell),
         mock.patch.object(ControlPath, "__call__", watched_control),
         mock.patch.object(JointTrajectory, "step", watched_step),
-        mock.patch.object(PlanStage, "_observe", watched_observe),
+        mock.patch.object(graph, "observe", watched_observe),
     ):
         yield
 
@@ -325,6 +326,35 @@ def play_all(episodes: Sequence[Episode], results: Results, jobs: int, say: Say)
                     )
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def add_options(parser: argparse.ArgumentParser, seed: int, out: str) -> None:
+    """What every benchmark of episodes is told.
+
+    Args:
+        parser: Its parser.
+        seed: Usual seed of the first episode.
+        out: Usual name of the results file.
+    """
+    parser.add_argument("--seed", type=at_least(0), default=seed, metavar="N", help="of the first (%(default)s)")
+    parser.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="processes (%(default)s)")
+    parser.add_argument("--profile", default="orin_agx", metavar="NAME", help="latency profile (%(default)s)")
+    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE")
+    parser.add_argument("--out", type=Path, default=Path(out), metavar="FILE", help="results, added to (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the object alone")
+
+
+def played(episodes: Sequence[Episode], options: argparse.Namespace) -> list[Row]:
+    """The rows of all episodes; those that are not in the results file are played.
+
+    Args:
+        episodes: In the order of the rows.
+        options: As `add_options` has them.
+    """
+    episodes = [of_model(episode) for episode in episodes]
+    results = Results(options.out)
+    play_all(episodes, results, options.jobs, lambda text: print(text, file=sys.stderr, flush=True))
+    return results.of(episodes)
 
 
 def told(main: Callable[[], int]) -> int:

@@ -18,10 +18,9 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from episodes import EXPERT, Episode, Results, Row, mean, of_model, play_all, told
+from episodes import EXPERT, Episode, Row, add_options, mean, played, told
 
 from deploy.errors import BadInput
 from launch.cli.values import at_least, words
@@ -125,12 +124,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--speed", type=float, default=0.05, metavar="M_S", help="of the belt (%(default)s)")
     parser.add_argument("--extrapolation", type=words, default=("on", "off"), metavar="ON,OFF", help="(on,off)")
     parser.add_argument("--timeout-s", type=float, default=15.0, metavar="S", help="of an episode (%(default)s)")
-    parser.add_argument("--profile", default="orin_agx", metavar="NAME", help="latency profile (%(default)s)")
-    parser.add_argument("--seed", type=at_least(0), default=1000, metavar="N", help="of the first (%(default)s)")
-    parser.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="processes (%(default)s)")
-    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE")
-    parser.add_argument("--out", type=Path, default=Path("moving_cube.jsonl"), help="results, added to (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print the object alone")
+    add_options(parser, 1000, "moving_cube.jsonl")
     options = parser.parse_args(arguments)
     if unknown := [word for word in options.extrapolation if word not in EXTRAPOLATION]:
         raise BadInput(f"--extrapolation {','.join(unknown)}: expected on, off or both")
@@ -139,10 +133,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    episodes = [of_model(episode) for episode in episodes_of(options)]
-    results = Results(options.out)
-    play_all(episodes, results, options.jobs, lambda text: print(text, file=sys.stderr, flush=True))
-    rows = results.of(episodes)
+    rows = played(episodes_of(options), options)
     cells = summarize(rows)
     result = {
         "benchmark": "moving_cube", "speed_m_s": options.speed, "timeout_s": options.timeout_s,

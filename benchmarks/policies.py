@@ -2,7 +2,8 @@
 
     python benchmarks/policies.py --policies expert,tabletop-act --episodes 100 --jobs 2 --out policies.jsonl
 
-The full pipeline on the virtual clock, from detections alone, as `eyehand run` does it; each policy is scheduled in the
+The full pipeline of `eyehand run` on the virtual clock, from detections alone, with a schedule that knows already how
+long planning takes, as after some minutes of running; each policy is scheduled in the
 way that suits it (`--schedule` names another). One line of JSON per episode goes to the results file, and what is there
 is not played again. Why an episode failed is judged by the world's truth, which no policy sees:
 
@@ -20,11 +21,10 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from episodes import CAUSES, EXPERT, Episode, Results, Row, mean, most, of_model, play_all, told
+from episodes import CAUSES, EXPERT, Episode, Row, add_options, mean, most, played, told
 
 from launch.cli.values import at_least, image_size, words
 from launch.machine import machine_facts
@@ -127,14 +127,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--policies", type=words, default=(EXPERT,), help="expert, and models in the store, with commas"
     )
     parser.add_argument("--episodes", type=at_least(1), default=100, help="of each policy (default %(default)s)")
-    parser.add_argument("--seed", type=at_least(0), default=81_000, help="of the first one (default %(default)s)")
-    parser.add_argument("--jobs", type=at_least(1), default=1, help="processes (default %(default)s)")
-    parser.add_argument("--profile", default="orin_agx", help="latency profile (default %(default)s)")
     parser.add_argument("--schedule", default=None, metavar="MODE", help="of all policies (default: naive for expert)")
     parser.add_argument("--size", type=image_size, default=(640, 480), help="of the camera's pictures (640x480)")
-    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE")
-    parser.add_argument("--out", type=Path, default=Path("policies.jsonl"), help="results, added to (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print the object alone")
+    add_options(parser, 81_000, "policies.jsonl")
     return parser.parse_args(arguments)
 
 
@@ -144,10 +139,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         options.policies, options.episodes, options.seed, options.schedule,
         profile=options.profile, size=options.size, sets=options.sets,
     )  # fmt: skip
-    episodes = [of_model(episode) for episode in episodes]
-    results = Results(options.out)
-    play_all(episodes, results, options.jobs, lambda text: print(text, file=sys.stderr, flush=True))
-    rows = results.of(episodes)
+    rows = played(episodes, options)
     found = summarize(rows)
     result = {
         "benchmark": "policies", "profile": options.profile, "size": list(options.size), "seed": options.seed,

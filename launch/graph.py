@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from geometry import Pose, PoseBuffer, pose_spread
 from geometry.types import Array
 from launch.control_path import ControlPath
-from launch.seen_object import shown_object
+from launch.observe import observe
 from perception.detections import Detections
 from perception.detector import Detector
 from perception.frame import Frame
 from perception.localize import Localized, LocalizeParameters, localize
 from perception.visibility import Visibility
-from policy import ActionChunk, Observation, Policy
+from policy import ActionChunk, Policy
 from policy.features import frozen
 from robot.arm import RobotState
 from robot.kinematics import Kinematics
@@ -142,7 +142,7 @@ class PlanStage:
             self._states.append(state)
         del self._states[:-BUFFERED_STATES]
         past = [state for state in self._states if state.stamp_ns <= tracks.stamp_ns] or self._states[:1]
-        seen = self._observe(tracks, past[-1], ahead_ns if self._extrapolate else 0)
+        seen = observe(tracks, past[-1], self._arm, self._object_class, ahead_ns if self._extrapolate else 0)
         if self._rows and present is not None and present.space == self._policy.space:
             # up to the first action after it takes over: between two actions the arm follows a line
             rows = min(self._rows, -(-ahead_ns // self._policy.dt_ns) + 1)
@@ -150,22 +150,6 @@ class PlanStage:
         if frame is not None:
             seen = replace(seen, images={frame.camera_name: frame.color})
         return self._policy.plan(seen).to_absolute(past[-1].joint_positions_rad)
-
-    def _observe(self, tracks: Tracks, state: RobotState, ahead_ns: int) -> Observation:
-        base_T_tcp = self._arm.tcp(state.joint_positions_rad)
-        seen = shown_object(tracks, self._object_class, ahead_ns, base_T_tcp.translation, state.gripper_opening)
-        return Observation(
-            stamp_ns=tracks.stamp_ns,
-            joint_positions_rad=state.joint_positions_rad,
-            gripper_opening=state.gripper_opening,
-            base_T_tcp=base_T_tcp,
-            object_position_m=seen.position_m,
-            object_covariance_m2=seen.covariance_m2,
-            object_visible_age_s=seen.age_s,
-            object_velocity_m_s=seen.velocity_m_s,
-            object_velocity_covariance=seen.velocity_covariance,
-            object_ahead_ns=seen.ahead_ns,
-        )
 
 
 class Graph:

@@ -21,7 +21,7 @@ from geometry.types import Array
 from policy.action_chunk import ActionChunk, ActionSpace
 from policy.disturbance import Disturbance
 from policy.expert import CHUNK_SIZE, DT_NS, ScriptedExpert
-from policy.motion import Phase
+from policy.motion import Phase, minimum_jerk
 from policy.observation import Observation
 
 # clearance [m] over which the noise grows to its full size: above the object, and above the place of release
@@ -198,10 +198,5 @@ def _share(miss: _Miss, t_ns: int) -> float:
     """How far a miss has come, and gone again: 0 to 1, minimum jerk."""
     if miss.since_ns is None:
         return 0.0
-    come = _rise((t_ns - miss.since_ns) * 1e-9 / _MISS_IN_S)
-    return come if miss.until_ns is None else come * (1.0 - _rise((t_ns - miss.until_ns) * 1e-9 / _MISS_OUT_S))
-
-
-def _rise(u: float) -> float:
-    u = min(1.0, max(0.0, u))
-    return u**3 * (10.0 - 15.0 * u + 6.0 * u * u)
+    come = minimum_jerk((t_ns - miss.since_ns) * 1e-9 / _MISS_IN_S)
+    return come if miss.until_ns is None else come * (1.0 - minimum_jerk((t_ns - miss.until_ns) * 1e-9 / _MISS_OUT_S))

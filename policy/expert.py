@@ -13,7 +13,7 @@ from geometry.types import Array
 from policy.action_chunk import ACTION_SIZE, ActionChunk, ActionSpace
 from policy.expert_parameters import ExpertParameters
 from policy.expert_sighting import Eye, Sighting
-from policy.motion import Phase, Step, Timeline
+from policy.motion import Phase, Step, Timeline, minimum_jerk
 from policy.observation import Observation
 
 CHUNK_SIZE: Final = 16
@@ -215,4 +215,4 @@ class ScriptedExpert:
         if passed >= self._turn_s:
             return self._down_rotvec
         u = passed / self._turn_s
-        return self._turn_from.interpolate(self._down, u**3 * (10.0 - 15.0 * u + 6.0 * u * u)).rotvec
+        return self._turn_from.interpolate(self._down, minimum_jerk(u)).rotvec

@@ -230,3 +230,9 @@ def _coefficients(point: Point, goal: Array, move_s: float) -> Array:
             (6.0 * shift - 3.0 * slow * t + 0.5 * ease * t * t) / t**5,
         )
     )
+
+
+def minimum_jerk(u: float) -> float:
+    """Share of a way that is done at the part u of its time, at rest at both ends (Flash and Hogan, 1985)."""
+    u = min(1.0, max(0.0, u))
+    return u**3 * (10.0 - 15.0 * u + 6.0 * u * u)

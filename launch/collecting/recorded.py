@@ -17,14 +17,13 @@ from launch.codec import RecordedTracks, decode_chunk, decode_tracks
 from launch.collecting.cell import Attempt, episode_of
 from launch.config import Config
 from launch.ledger import Outcome, Rows, Stage, read_plan_word, rows_from_bytes
+from launch.observe import observe
 from launch.recording import LEDGER, is_run, run_config
-from launch.seen_object import shown_object
 from launch.wiring import arm_model, build_detector
 from perception.frame import Frame
 from policy.action_chunk import ActionChunk, ActionSpace
 from policy.demonstrator import Demonstration
 from policy.motion import Phase
-from policy.observation import Observation
 from robot.arm import RobotState
 from robot.kinematics import Kinematics, Unreachable
 
@@ -172,23 +171,8 @@ class RecordedRun:
     def _demonstration(self, tracks: RecordedTracks, plan: _Planned) -> Demonstration:
         t_ns = tracks.stamp_ns
         newest = max(0, int(np.searchsorted(self._state_stamps, t_ns, side="right")) - 1)
-        state = self._states[newest]
-        base_T_tcp = self._arm.tcp(state.joint_positions_rad)
         ahead_ns = plan.ahead_ns if self.config.policy.extrapolate else 0
-        object_class = self.config.policy.object_class
-        seen = shown_object(tracks, object_class, ahead_ns, base_T_tcp.translation, state.gripper_opening)
-        observation = Observation(
-            stamp_ns=t_ns,
-            joint_positions_rad=state.joint_positions_rad,
-            gripper_opening=state.gripper_opening,
-            base_T_tcp=base_T_tcp,
-            object_position_m=seen.position_m,
-            object_covariance_m2=seen.covariance_m2,
-            object_visible_age_s=seen.age_s,
-            object_velocity_m_s=seen.velocity_m_s,
-            object_velocity_covariance=seen.velocity_covariance,
-            object_ahead_ns=seen.ahead_ns,
-        )
+        observation = observe(tracks, self._states[newest], self._arm, self.config.policy.object_class, ahead_ns)
         return Demonstration(observation, self._pose(plan.chunk, t_ns), Phase.SEARCH)
 
     def _pose(self, chunk: ActionChunk, t_ns: int) -> Array:

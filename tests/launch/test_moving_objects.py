@@ -49,8 +49,8 @@ def test_a_conveyor_that_cannot_run_is_refused(velocity: str) -> None:
 
 
 def test_a_world_that_runs_already_keeps_its_table() -> None:
-    config = load_config("sim_pick_place", ["sim.world=/tmp/world", "sim.conveyor_m_s=[0, 0.05]", "clock=wall"])
-    with pytest.raises(BadInput, match=r"sim.conveyor_m_s: the world at /tmp/world runs already.*--conveyor"):
+    config = load_config("sim_pick_place", ["sim.world=world.socket", "sim.conveyor_m_s=[0, 0.05]", "clock=wall"])
+    with pytest.raises(BadInput, match=r"sim.conveyor_m_s: the world at world.socket runs already.*--conveyor"):
         check_world(config)
 
 

@@ -111,8 +111,8 @@ def test_a_belt_that_cannot_run_so(velocity: tuple[float, float]) -> None:
         SceneParameters(conveyor_m_s=velocity)
 
 
-def test_is_written_on_the_command_line_of_a_world_process() -> None:
-    settings = WorldSettings(Path("/tmp/nowhere"), 0, parameters=with_conveyor((0.0, 0.05)))
+def test_is_written_on_the_command_line_of_a_world_process(tmp_path: Path) -> None:
+    settings = WorldSettings(tmp_path / "nowhere", 0, parameters=with_conveyor((0.0, 0.05)))
     assert parse(settings.arguments(), "test") == settings
     assert parse(replace(settings, parameters=None).arguments(), "test").parameters is None
 

@@ -1,16 +1,31 @@
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 
+from geometry import Pose
 from geometry.types import Array
 from launch.codec import decode_tracks, encode_tracks
 from launch.ledger import plan_word, read_plan_word
-from launch.seen_object import in_hand, seen_object, shown_object
+from launch.observe import in_hand, observe, seen_object
+from robot.arm import RobotState
+from robot.kinematics import Kinematics
 from tracking import BaseFrameTracker, Points, Tracks
 
 PERIOD_NS = 100_000_000
 SIGMA_M = 0.002
+
+
+class HandAt:
+    """An arm whose hand is in one place, whatever its joints."""
+
+    def __init__(self, position_m: Array) -> None:
+        self._pose = Pose(np.eye(3), position_m)
+
+    def tcp(self, joints_rad: Array) -> Pose:
+        return self._pose
 
 
 def watched(velocity_m_s: Array, looks: int = 30) -> Tracks:
@@ -86,9 +101,10 @@ def test_the_hand_decides_whether_the_object_is_shown_ahead() -> None:
     tracks = watched(np.array([0.0, 0.05, 0.0]))
     now, later = seen_object(tracks, "red_cube"), seen_object(tracks, "red_cube", 300_000_000)
     for opening, wanted in ((0.5, now), (1.0, later)):
-        shown = shown_object(tracks, "red_cube", 300_000_000, now.position_m, opening)
-        np.testing.assert_array_equal(shown.position_m, wanted.position_m)
-        assert shown.ahead_ns == wanted.ahead_ns
+        state = RobotState(0, 0, np.zeros(6), np.zeros(6), opening)
+        shown = observe(tracks, state, cast("Kinematics", HandAt(now.position_m)), "red_cube", 300_000_000)
+        np.testing.assert_array_equal(shown.object_position_m, wanted.position_m)
+        assert shown.object_ahead_ns == wanted.ahead_ns
 
 
 def test_recorded_tracks_are_as_old_as_those_before_make_them() -> None:

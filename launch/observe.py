@@ -1,4 +1,4 @@
-"""What the tracks say of the object that the task is about, at the time that matters to a plan."""
+"""What a policy is shown: the arm, and the object that the task is about at the time that matters to a plan."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 
 from geometry.types import Array
 from launch.codec import RecordedTracks
+from policy.observation import Observation
+from robot.arm import RobotState
+from robot.kinematics import Kinematics
 from tracking import Tracks, TrackState
 
 # a velocity is believed when it is this many standard deviations from rest, and fast enough to matter
@@ -75,22 +78,34 @@ def seen_object(tracks: Tracks | RecordedTracks, object_class: str, ahead_ns: in
     return SeenObject(position + ahead_s * velocity, predicted, velocity, spread, age_s, ahead_ns)
 
 
-def shown_object(
-    tracks: Tracks | RecordedTracks, object_class: str, ahead_ns: int, tcp_m: Array, gripper_opening: float
-) -> SeenObject:
-    """The object as a policy is shown it: where it will be, unless the hand holds it.
+def observe(
+    tracks: Tracks | RecordedTracks, state: RobotState, arm: Kinematics, object_class: str, ahead_ns: int
+) -> Observation:
+    """What a policy is shown: the robot as it was, and the object where it will be, unless the hand holds it.
 
     Args:
         tracks: All live tracks.
-        object_class: Name of its class.
-        ahead_ns: How far to predict [ns].
-        tcp_m: Shape (3,), the point between the finger tips [m].
-        gripper_opening: 0 = closed, 1 = open.
+        state: The arm at their instant.
+        arm: Its kinematics.
+        object_class: Name of the object's class.
+        ahead_ns: How far to predict the object [ns].
     """
+    base_T_tcp = arm.tcp(state.joint_positions_rad)
     seen = seen_object(tracks, object_class)
-    if not ahead_ns or in_hand(seen.position_m, tcp_m, gripper_opening):
-        return seen
-    return seen_object(tracks, object_class, ahead_ns)
+    if ahead_ns and not in_hand(seen.position_m, base_T_tcp.translation, state.gripper_opening):
+        seen = seen_object(tracks, object_class, ahead_ns)
+    return Observation(
+        stamp_ns=tracks.stamp_ns,
+        joint_positions_rad=state.joint_positions_rad,
+        gripper_opening=state.gripper_opening,
+        base_T_tcp=base_T_tcp,
+        object_position_m=seen.position_m,
+        object_covariance_m2=seen.covariance_m2,
+        object_visible_age_s=seen.age_s,
+        object_velocity_m_s=seen.velocity_m_s,
+        object_velocity_covariance=seen.velocity_covariance,
+        object_ahead_ns=seen.ahead_ns,
+    )
 
 
 def in_hand(position_m: Array, tcp_m: Array, gripper_opening: float) -> bool:
